@@ -36,8 +36,8 @@ import numpy as np
 from einthoven.app.evaluation.evaluate import PseudoLeadField
 from einthoven.app.evaluation.patient_errors import ReferenceFields, patient_errors
 from einthoven.base.config import load
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import AnatomySettings, EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.core.log import track
@@ -49,7 +49,7 @@ from einthoven.learning.prediction.operator_predictor import OperatorPredictor
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.surrogate.operator.inputs import (
     HeartPoints,
-    TransferInputs,
+    OperatorInputs,
     conductivities_of,
 )
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
@@ -163,7 +163,7 @@ def milliseconds_per_lead(
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
-        operator.predict(TransferInputs.of(patient.anatomy, heart, electrodes, usual))
+        operator.predict(OperatorInputs.of(patient.anatomy, heart, electrodes, usual))
         times.append(time.process_time() - start)
     return 1000 * min(times) / N_LEADS
 

@@ -12,8 +12,8 @@ import numpy as np
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.metrics.activation_times import breakthroughs
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 
 PROMINENCE_MS = 3.0
 """Prominence: a breakthrough is this much earlier than any path to an earlier one; less is noise.

@@ -20,7 +20,7 @@ from einthoven.data.patient.mesh import TetMesh
 from einthoven.inverse.problem.inverse_problem import SourceSurface
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 
 BLOOD = (Tissue.LV_BLOOD, Tissue.RV_BLOOD)
 

@@ -94,8 +94,7 @@ def lungs() -> Sequence[Inclusion]:
 def finite_elements() -> dict[str, float]:
     """Fields of a drawn patient's torso without heart, by both methods."""
     from einthoven.body.mesh.tetrahedra import tetrahedralise
-    from einthoven.physics.leadfield.neumann import NeumannProblem
-    from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+    from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 
     anatomy = build_anatomy(draw_patient(0, CohortSettings()), AnatomySettings(sites="around"))
     electrodes, config = anatomy.electrodes(0, N_ELECTRODES), LeadFieldSettings()

@@ -19,9 +19,9 @@ from typing import Any
 
 from boundary_elements import spheres
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.data.patient.patient import Patient

@@ -20,8 +20,7 @@ from einthoven.base.config import Config
 from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.solvers import choose, make_solver
 from einthoven.physics.leadfield.conductivity import bulk
-from einthoven.physics.leadfield.neumann import NeumannProblem
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import ELECTRODES_AT_ONCE, solve_lead_fields
 
 SECTION = Config().leadfield

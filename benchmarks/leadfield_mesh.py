@@ -11,9 +11,9 @@ from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.fibers.ldrb import assign_fibers
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.anatomy import Anatomy
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Fibers
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "studies"))
 from subdivision import subdivide  # noqa: E402

@@ -31,7 +31,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.mesh.quality import gamma_quality
-from einthoven.body.mesh.refine import refine_skin
+from einthoven.body.mesh.sizing import refine_skin
 from einthoven.body.mesh.surfaces import tissue_volumes
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 

@@ -24,8 +24,7 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.body.fibers.fields import solve_wall_fields
-from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient

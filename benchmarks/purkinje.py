@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.config import Config
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.config.physiology import Physiology
-from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import solve_wall_fields
 from einthoven.body.mesh.tetrahedra import tetrahedralise
-from einthoven.data.patient.activation import PurkinjeTree
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import PurkinjeTree
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 
 OURS, PACKAGE = "einthoven", "fractal-tree"

@@ -11,8 +11,8 @@ import statistics
 import time
 from pathlib import Path
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.files import write_json
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.simulate import SimulationSettings, reference_ecg

@@ -29,12 +29,12 @@ from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.base import Geometry, Latents
-from einthoven.learning.encoders.deepsdf.branches import new_decoder
+from einthoven.learning.encoders.deepsdf.decoder import new_decoder
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.learning.encoders.deepsdf.infer import CodePrior
+from einthoven.learning.surrogate.ensemble import predict_gradient
 from einthoven.learning.surrogate.inputs import Inputs, patient_inputs
 from einthoven.learning.surrogate.networks import network_class
-from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.numerics.training.precision import bfloat16_layers
 from einthoven.physics.leadfield.solve import solve_lead_fields
 

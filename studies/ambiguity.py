@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput

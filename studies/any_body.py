@@ -33,7 +33,7 @@ from einthoven.base.metrics.reliability import bound_ratio
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
-from einthoven.learning.surrogate.operator.inputs import TransferInputs
+from einthoven.learning.surrogate.operator.inputs import OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.train import (
     OperatorSample,
@@ -69,7 +69,7 @@ def sample_of(
         with atomic(file) as temporary:
             torch.save([*sample.inputs, sample.grad], temporary)
     *inputs, grad = torch.load(file, weights_only=True)
-    return OperatorSample(TransferInputs(*inputs), grad)
+    return OperatorSample(OperatorInputs(*inputs), grad)
 
 
 def errors(operator: OperatorEnsemble, patient: Patient, sample: OperatorSample) -> dict[str, Any]:

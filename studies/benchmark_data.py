@@ -21,7 +21,7 @@ from einthoven.learning.encoders.pca import PcaEncoder
 from einthoven.learning.encoders.train import train_encoder
 from einthoven.learning.surrogate.operator.inputs import (
     HeartPoints,
-    TransferInputs,
+    OperatorInputs,
     conductivities_of,
 )
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
@@ -49,7 +49,7 @@ class Heart:
     sigma_torso: float
     points: HeartPoints
     electrodes: np.ndarray
-    exact: TransferInputs
+    exact: OperatorInputs
     general: GeometryInputs
 
     def with_incident(self) -> GeometryInputs:
@@ -109,7 +109,7 @@ class Published:
 
     def _heart(self, patient: Patient, points: HeartPoints, electrodes: np.ndarray) -> Heart:
         sigma, anatomy = conductivities_of(patient, self.benchmark.leadfield), patient.anatomy
-        exact = TransferInputs.of(anatomy, points, electrodes, sigma)
+        exact = OperatorInputs.of(anatomy, points, electrodes, sigma)
         general = general_inputs(anatomy, points, electrodes, exact.local)
         torso = sigma.sigma_torso_s_per_m
         return Heart(patient.name, anatomy.pose, torso, points, electrodes, exact, general)

@@ -11,11 +11,11 @@ from benchmark_training import Budget, GeometryTask, Trained, inputs_of, predict
 from torch import nn
 
 from einthoven.base.config.learning import MlpSettings, OperatorSettings
+from einthoven.learning.surrogate.ensemble import predict_gradient
 from einthoven.learning.surrogate.inputs import patient_inputs
 from einthoven.learning.surrogate.mlp import Mlp
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.train import OperatorSample, OperatorTask
-from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask
 from einthoven.numerics.training.task import seeded

@@ -32,9 +32,12 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.metrics.surfaces import surface_chamfer
 from einthoven.base.plots.style import house_style, new_figure
 from einthoven.body.anatomy.body import PlacedBody, placed_body
-from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
-from einthoven.learning.encoders.deepsdf.from_points import SurfacePoints, code_from_points
+from einthoven.learning.encoders.deepsdf.from_points import (
+    SurfacePoints,
+    code_from_points,
+    decoded_surfaces,
+)
 from einthoven.learning.samples.sdf import sample_sdf
 from einthoven.learning.samples.shapes import shape_parameters
 

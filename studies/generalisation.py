@@ -35,9 +35,9 @@ from einthoven.base.core.seeds import generator
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.body.anatomy.body import placed_body
 from einthoven.data.patient.parameters import PatientParameters
-from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
+from einthoven.learning.encoders.deepsdf.from_points import decoded_surfaces
+from einthoven.learning.surrogate.ensemble import predict_gradient
 from einthoven.learning.surrogate.networks import load_network
-from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.learning.surrogate.split_samples import PatientSample
 

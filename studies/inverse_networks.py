@@ -24,13 +24,12 @@ from method_figures import method_errors_figure, method_maps_figure
 
 from einthoven.base.core.files import write_json
 from einthoven.base.geometry.remeshing import remesh_to
-from einthoven.base.plots.heart_views import SIDES
+from einthoven.base.plots.heart_maps import SIDES, Bands
+from einthoven.base.plots.inverse_curves import TracePanel, traces_figure
 from einthoven.base.plots.inverse_maps import (
     Panel,
-    PotentialScale,
     closed_surface,
 )
-from einthoven.base.plots.inverse_traces import TracePanel, traces_figure
 from einthoven.inverse.baselines.networks.architecture import NETWORKS, Architecture
 from einthoven.inverse.baselines.networks.fit import Recipe
 from einthoven.inverse.baselines.networks.network_methods import (
@@ -233,7 +232,7 @@ def figures(study: Study, rows: dict[str, Any], folder: Path) -> None:
     }
     heart = closed_surface(problem.heart_points, problem.heart_faces)
     reference = problem.potentials[:, instant]
-    scale = PotentialScale.of(np.r_[-0.2, 1.2], "potential (1)")
+    scale = Bands.of_potentials(np.r_[-0.2, 1.2], "potential (1)")
     panels = [
         TracePanel(title, {name: u[noise][node] for name, u in estimates.items()},
                    problem.potentials[node])

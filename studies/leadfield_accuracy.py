@@ -24,8 +24,8 @@ import numpy as np
 from nested_meshes import Level, Nest, regions
 
 from einthoven.base.config import Config, load
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.config.models import ActivationSettings
-from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.metrics import fields as metrics
 from einthoven.body.anatomy.body import build_anatomy

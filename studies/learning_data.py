@@ -9,7 +9,7 @@ import torch
 
 from einthoven.base.core.files import load_arrays
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.body.fibers.fields import solve_wall_fields
+from einthoven.body.fibers.ldrb import solve_wall_fields
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder

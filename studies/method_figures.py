@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from einthoven.base.plots.heart_views import HeartView, Side
-from einthoven.base.plots.inverse_looks import look_of
-from einthoven.base.plots.inverse_maps import BACK, FRONT, Panel, PotentialScale, draw_map
+from einthoven.base.plots.heart_maps import Bands, HeartView, Side
+from einthoven.base.plots.inverse_curves import look_of
+from einthoven.base.plots.inverse_maps import BACK, FRONT, Panel, draw_map
 from einthoven.base.plots.style import house_style, legend_below, new_figure
 
 PANEL_INCHES = 1.75
@@ -18,7 +18,7 @@ def method_maps_figure(
     heart: HeartView,
     reference: np.ndarray | None,
     grid: Mapping[str, Mapping[str, Panel]],
-    scale: PotentialScale,
+    scale: Bands,
     sides: Sequence[Side] = (FRONT, BACK),
 ) -> Figure:
     """Maps of several methods under several conditions, as figure 10 of Zhu 2025.

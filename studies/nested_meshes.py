@@ -17,7 +17,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
 from einthoven.physics.leadfield.conductivity import bulk, intracellular
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 
 NEAR_ELECTRODE_MM = 30.0
 CELLS_AT_ONCE = 100_000

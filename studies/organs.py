@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.config import Config
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.config.models import AnatomySettings
-from einthoven.base.config.purkinje import PurkinjeSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.body.anatomy.body import build_anatomy

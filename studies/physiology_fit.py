@@ -19,12 +19,15 @@ import numpy as np
 import optuna
 
 from einthoven.base.config import Config, load
-from einthoven.base.config.purkinje import EarlySiteSettings, PurkinjeSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import (
+    EarlySiteSettings,
+    PurkinjeSettings,
+    RepolarisationSettings,
+)
 from einthoven.base.core.files import write_json
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.physics.ecg.features import EcgSample, feature_row
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree

@@ -10,8 +10,7 @@ import scipy.sparse as sp
 
 from einthoven.base.core import check
 from einthoven.base.core.tags import Tissue
-from einthoven.base.geometry.simplex import TET_EDGES, tet_volumes
-from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.base.geometry.simplex import TET_EDGES, sparse_rows, tet_volumes
 from einthoven.data.patient.mesh import TetMesh
 
 CORNERS = ((0, 4, 5, 6), (4, 1, 7, 8), (5, 7, 2, 9), (6, 8, 9, 3))

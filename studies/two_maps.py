@@ -33,8 +33,8 @@ from two_maps_figure import TwoMaps, two_maps_figure
 from einthoven.base.config import Config, load
 from einthoven.base.core.files import atomic, write_json
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.imaging_maps import Bullseye
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulations import Simulations

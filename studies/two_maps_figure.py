@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from einthoven.base.core.names import LEADS
-from einthoven.base.plots.bullseye import Bullseye, draw_bullseye
 from einthoven.base.plots.ecg_paper import paper_grid
+from einthoven.base.plots.imaging_maps import Bullseye, draw_bullseye
 from einthoven.base.plots.style import house_style, new_figure
 
 COLOURS, MARKERS, LINES = ("#000000", "#D55E00"), ("o", "^"), ("-", (0, (4, 1.2)))

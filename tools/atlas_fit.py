@@ -9,7 +9,7 @@ import numpy as np
 
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
-from einthoven.body.anatomy.population.covariates import BodySize, CovariateRegression
+from einthoven.body.anatomy.population.reference import BodySize, CovariateRegression
 from einthoven.body.anatomy.shape.model import ShapeModel
 
 

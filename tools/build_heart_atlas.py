@@ -17,13 +17,14 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.files import save_arrays
 from einthoven.base.core.log import log_to_stderr, logger, track
 from einthoven.base.geometry.triangles import triangle_quality
-from einthoven.body.anatomy.population.covariates import BodySize
-from einthoven.body.anatomy.population.reference import SEXES
-from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS
-from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM
-from einthoven.body.anatomy.shape.heart_template import build_template
-from einthoven.body.anatomy.shape.parametric_heart import PARAMETERS, mean_parameters
-from einthoven.body.anatomy.shape.resampling import resample
+from einthoven.body.anatomy.population.reference import SEXES, BodySize
+from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM, resample
+from einthoven.body.anatomy.shape.model import HEART_ATLAS
+from einthoven.body.anatomy.shape.parametric_heart import (
+    PARAMETERS,
+    build_template,
+    mean_parameters,
+)
 
 FINE_EDGE_MM = 2.7
 N_MODES = 10

@@ -21,8 +21,7 @@ from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.barycentric import cast_ray
 from einthoven.base.geometry.remeshing import remesh_closed
 from einthoven.body.anatomy.population.girths import section, tape
-from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
-from einthoven.body.anatomy.shape.model import ShapeModel
+from einthoven.body.anatomy.shape.model import TORSO_ATLAS, ShapeModel
 from einthoven.body.anatomy.shape.torso_cut import (
     EDGE_MM,
     WholeBodyModel,

@@ -11,9 +11,9 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import follow_boundary, unique_edges
 from einthoven.body.anatomy.population.reference import BMI, STATURE
 from einthoven.body.anatomy.shape.heart_check import PLANAR
-from einthoven.body.anatomy.shape.heart_template import SHELL_TAGS
 from einthoven.body.anatomy.shape.parametric_heart import (
     PARAMETERS,
+    SHELL_TAGS,
     Parameters,
     level,
     level_gradient,

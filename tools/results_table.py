@@ -8,8 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from einthoven.base.core.atomic import atomic
-from einthoven.base.core.files import read_json
+from einthoven.base.core.files import atomic, read_json
 
 TOPIC = Path(__file__).resolve().parent.parent / "docs" / "results" / "demo.json"
 ROWS = {

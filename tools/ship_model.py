@@ -16,9 +16,8 @@ from statistics import stdev
 from typing import Any
 
 from einthoven.base.config import as_params, load
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import read_json, write_json
+from einthoven.base.core.files import atomic, read_json, write_json
 from einthoven.body.imported.sheet import VIRTUAL
 from einthoven.data.dataset.store import open_store
 from einthoven.learning.encoders.base import LATENTS_FILE, MODEL_FILE, Latents

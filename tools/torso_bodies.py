@@ -16,7 +16,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.simplex import enclosed_volume
-from einthoven.body.anatomy.population.covariates import BodySize
+from einthoven.body.anatomy.population.reference import BodySize
 
 NIPPLE_VERTICES = {"NIPPLE_R": 1783, "NIPPLE_L": 8439}
 """Template vertices that `nipple-size-incr` moves most."""

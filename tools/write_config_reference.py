@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from einthoven.base.config.load import hint, yaml_value
 from einthoven.base.config.models import Config
-from einthoven.base.config.render import hint, yaml_value
 from einthoven.base.config.section import Section
 from einthoven.base.core.files import atomic
 

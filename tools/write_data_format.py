@@ -6,7 +6,7 @@ Usage: python tools/write_data_format.py
 from pathlib import Path
 
 from einthoven.base.core.files import atomic
-from einthoven.data.publish.folder.layout_page import document
+from einthoven.data.publish.folder.about import document
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "data-format.md"
 

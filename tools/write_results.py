@@ -14,9 +14,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import read_json
+from einthoven.base.core.files import atomic, read_json
 
 WIDTH = 120
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface

@@ -12,14 +12,14 @@ from helpers.dataset import write_patient
 
 import einthoven as ei
 from einthoven.app.run.run_check import check
-from einthoven.base.config.models import Config
-from einthoven.base.config.publication import PublicationSettings
-from einthoven.base.config.render import as_params
+from einthoven.base.config.load import as_params
+from einthoven.base.config.models import Config, PublicationSettings
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import sha256_of
 from einthoven.data.dataset.archive import pack
 from einthoven.data.dataset.consolidate import consolidate
-from einthoven.data.publish.folder.checksums import SUMS, sha256_of, write_sums
-from einthoven.data.publish.folder.wfdb import write_wfdb
+from einthoven.data.publish.folder.folder_check import SUMS, write_sums
+from einthoven.data.publish.folder.tables import write_wfdb
 from einthoven.data.publish.folder.write import publish_folder
 from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 

@@ -11,10 +11,8 @@ import pytest
 import pyvista as pv
 from helpers.heart import activated_patient, heart_patient
 
-from einthoven.base.config.activation import ActivationSettings
-from einthoven.base.config.purkinje import PurkinjeSettings
-from einthoven.base.core.errors import BadInput, StepFailed
-from einthoven.base.core.extras import MissingExtra
+from einthoven.base.config.electrophysiology import ActivationSettings, PurkinjeSettings
+from einthoven.base.core.errors import BadInput, MissingExtra, StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.growth import Root

@@ -10,7 +10,7 @@ import torch
 from helpers.dataset import BODY_FACES, BODY_POINTS, BODY_TAGS, CONFIG, ELECTRODES, write_patient
 
 from einthoven.app.evaluation.benchmark.task import STORE
-from einthoven.base.config.render import as_params
+from einthoven.base.config.load import as_params
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.sampling import points_on_surface

@@ -23,7 +23,7 @@ from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.segmentation.segmented_heart import SegmentedHeart, write_wall
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.patient import Patient
-from einthoven.data.publish.vtk import save_surface, write_vtk
+from einthoven.data.publish.mesh_files import save_surface, write_vtk
 
 CONFIG = Config(heart_edge_mm=8.0)
 

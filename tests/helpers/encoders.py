@@ -6,7 +6,7 @@ import pyvista
 from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.learning.encoders.deepsdf.cohort import SdfCohort
+from einthoven.learning.encoders.deepsdf.auto_decoder import SdfCohort
 
 BODY_MM = 150.0
 CONFIG = DeepSdfSettings(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from einthoven.base.core.atomic import temporaries
+from einthoven.base.core.files import temporaries
 from helpers.workflow import CI, environment, snakemake
 
 

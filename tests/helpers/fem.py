@@ -9,10 +9,10 @@ from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.gradient_recovery import apply_operator, recovery_operator
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.data.patient.anatomy import Electrodes
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Fibers
 
 
 def box_mesh(n, size=10.0):

@@ -4,14 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from einthoven.base.config.electrophysiology import PurkinjeSettings, RepolarisationSettings
 from einthoven.base.config.models import FiberSettings
-from einthoven.base.config.purkinje import PurkinjeSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import tet_volumes, triangle_area_vectors
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.body.fibers.fields import solve_wall_fields
-from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree

@@ -73,8 +73,8 @@ def write_dalhousie_patient(folder, heart):
     from einthoven.base.geometry.surfaces import Surfaces
     from einthoven.body.anatomy.pose import PhysicalPose
     from einthoven.body.anatomy.shape.tagged_heart import placed_heart
+    from einthoven.body.imported.frame import to_patient_frame
     from einthoven.body.imported.sheet import Row
-    from einthoven.body.imported.units import to_patient_frame
     from einthoven.body.imported.wall_tags import tag_wall
 
     data_file("dalhousie/daltorso.pts")

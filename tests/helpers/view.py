@@ -8,11 +8,10 @@ import pyvista as pv
 from einthoven.base.core.files import save_arrays
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.anatomy import Anatomy
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation, Ecg
 from helpers.heart import heart_mesh
 
 TORSO_MM = 150.0

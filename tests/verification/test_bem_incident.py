@@ -22,12 +22,10 @@ from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.mesh.tetrahedra import tetrahedralise
 from einthoven.learning.surrogate.operator.inputs import torso_fields
-from einthoven.numerics.bem.bem_body import BemBody, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion, Triangles
 from einthoven.numerics.bem.incident import coarsened, incident_fields
 from einthoven.numerics.bem.leadfield import LeadFieldProblem
-from einthoven.numerics.bem.surface import Triangles
-from einthoven.physics.leadfield.neumann import NeumannProblem
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 
 RADIUS, SIGMA = 100.0, 0.2
 

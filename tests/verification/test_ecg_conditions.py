@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.heart import HOMOGENEOUS, activated_patient, durations
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES

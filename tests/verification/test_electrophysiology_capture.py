@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.scenarios import CrtSettings, RhythmSettings
 from einthoven.base.core.seeds import generator
 from einthoven.physics.electrophysiology.capture import GAIN_MS, WaveSources, solve_coupled

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from ttp06 import CELL_TYPES, REST, Conductances, advance
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import ActivationSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.physics.electrophysiology.cells.family import apd90
 
 DIFFUSIVITY = 0.154

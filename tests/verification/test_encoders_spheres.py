@@ -13,12 +13,12 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays
 from einthoven.base.geometry.contouring import Grid
 from einthoven.base.geometry.simplex import enclosed_volume
-from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
 from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
 from einthoven.learning.encoders.deepsdf.from_points import (
     SurfacePoints,
     code_from_points,
     code_from_surfaces,
+    decoded_surfaces,
 )
 
 RADII = [38.0, 41.0, 44.0, 47.0, 50.0, 53.0, 56.0, 45.5, 52.0]

@@ -8,7 +8,7 @@ import pytest
 from helpers.heart import activated_patient
 from scipy.spatial import Delaunay
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.physics.electrophysiology.capture import WaveSources, solve_coupled

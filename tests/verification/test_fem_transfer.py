@@ -12,8 +12,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.triangles import compact
-from einthoven.numerics.bem.bem_body import Inclusion
-from einthoven.numerics.bem.surface import closed_surface
+from einthoven.numerics.bem.bem_body import Inclusion, closed_surface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
 OUTER, INNER, BOX = 100.0, 40.0, 240.0

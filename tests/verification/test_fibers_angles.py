@@ -10,8 +10,12 @@ from helpers.heart import LV_INNER, LV_OUTER, heart_patient
 
 from einthoven.base.config.models import FiberSettings
 from einthoven.base.core.tags import Surface
-from einthoven.body.fibers.fields import solve_wall_fields
-from einthoven.body.fibers.ldrb import assign_fibers, directions, frames_from_fields
+from einthoven.body.fibers.ldrb import (
+    assign_fibers,
+    directions,
+    frames_from_fields,
+    solve_wall_fields,
+)
 
 
 def helix_angle(centre, fiber, radii):

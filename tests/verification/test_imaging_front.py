@@ -13,7 +13,7 @@ import pytest
 from helpers.heart import activated_patient
 from ttp06 import CELL_TYPES, Conductances, advance
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.imaging.corpus.simulations import traces

@@ -21,7 +21,7 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import unique_edges
-from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.stages import Activation
 from einthoven.inverse.problem.method import Diagnostics, Estimate
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.inverse.synthetic.patient_problem import BodyBeat, RecordedBody

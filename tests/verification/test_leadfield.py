@@ -18,8 +18,7 @@ from helpers.fem import (
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Tissue
-from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, sparse_rows, tet_volumes
 from einthoven.base.geometry.surface_operators import lumped_areas
 from einthoven.base.geometry.tet_places import TetPlaces
 from einthoven.numerics.fem.assembly import stiffness
@@ -27,9 +26,8 @@ from einthoven.numerics.fem.mumps import Mumps
 from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.leadfield.conductivity import bulk, intracellular
 from einthoven.physics.leadfield.direct import direct_potential
-from einthoven.physics.leadfield.neumann import NeumannProblem
+from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import fields_of_loads, solve_lead_fields
 
 SIGMA = LeadFieldSettings(sigma_torso_s_per_m=0.06, sigma_blood_s_per_m=0.06)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.import_catalogue import linear_times, measured_mesh, swirl
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import AnatomySettings, Config, FiberSettings, MeshSettings
 from einthoven.body.fibers.ldrb import assign_fibers
 from einthoven.body.imported.anatomy import import_patient

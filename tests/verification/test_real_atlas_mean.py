@@ -13,10 +13,10 @@ from einthoven.base.config.models import AnatomySettings, CohortSettings, MeshSe
 from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
-from einthoven.body.anatomy.shape.atlas_file import model_arrays, save_atlas
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces, meshed
 from einthoven.body.anatomy.shape.carry import unit_model
 from einthoven.body.anatomy.shape.heart_check import heart_volumes
+from einthoven.body.anatomy.shape.model import model_arrays, save_atlas
 from einthoven.body.atlases import schuler
 from einthoven.body.mesh.surfaces import check_surfaces
 from einthoven.body.mesh.tetrahedra import tetrahedralise

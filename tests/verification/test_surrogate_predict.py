@@ -13,8 +13,8 @@ from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.anatomy import Pose
+from einthoven.data.patient.stages import Activation
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.prediction.predictor import Predictor

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from einthoven.base.config.learning import RefractionSettings
-from einthoven.learning.surrogate import patients
+from einthoven.learning.surrogate import split_samples
 from einthoven.learning.surrogate import train as training
 from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask, train_surrogate
@@ -168,7 +168,7 @@ def test_samples_of_other_code_are_made_anew(cohort, tmp_path, monkeypatch) -> N
     assert (
         SplitSamples(path, encoder, "train", tmp_path).sha256() == total and encoder.n_decoded == 6
     )
-    monkeypatch.setattr(patients, "source_sha256", lambda package: "edited")
+    monkeypatch.setattr(split_samples, "source_sha256", lambda package: "edited")
     assert SplitSamples(path, encoder, "train", tmp_path).sha256() == total
     assert encoder.n_decoded == 12
 

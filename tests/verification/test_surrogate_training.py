@@ -8,8 +8,8 @@ import torch
 from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.fields import angular_error_deg, magnitude_error_rel
+from einthoven.learning.surrogate.ensemble import predict_gradient
 from einthoven.learning.surrogate.networks import NETWORKS, load_network
-from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.learning.surrogate.split_samples import SplitSamples
 from einthoven.learning.surrogate.train import SurrogateTask, search_surrogate, train_surrogate

@@ -1,7 +1,7 @@
 """Activation times of one patient in all scenarios."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.scenarios import read_scenario
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.scenarios import activate

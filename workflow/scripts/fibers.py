@@ -3,8 +3,7 @@
 from einthoven.app.run.job import run
 from einthoven.base.config.models import FiberSettings
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.body.fibers.fields import solve_wall_fields
-from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.data.patient.patient import Patient
 
 

@@ -2,7 +2,7 @@
 
 from einthoven.app.report.patient_page import tree_figure
 from einthoven.app.run.job import run
-from einthoven.base.core.atomic import atomic
+from einthoven.base.core.files import atomic
 from einthoven.data.patient.patient import Patient
 
 

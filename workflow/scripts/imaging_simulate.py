@@ -1,7 +1,7 @@
 """Beats of one patient by all forward models: what imaging from the ECG learns from."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient

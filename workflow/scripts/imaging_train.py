@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.app.run.job import run
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.imaging.corpus.simulations import Simulations, joined
 from einthoven.imaging.networks.error_table import Training
 from einthoven.imaging.networks.imaging_task import train_network

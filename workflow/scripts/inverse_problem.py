@@ -1,8 +1,8 @@
 """An inverse problem with known answer, in the body of a patient."""
 
 from einthoven.app.run.job import run
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.inverse.synthetic.planned import PlannedProblem
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from einthoven.app.run.job import run
-from einthoven.base.config.publication import PublicationSettings
+from einthoven.base.config.models import PublicationSettings
 from einthoven.base.core.files import read_json
 from einthoven.data.publish.folder.folder_check import check_folder
 from einthoven.data.publish.folder.write import publish_folder

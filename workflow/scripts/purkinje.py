@@ -1,7 +1,7 @@
 """Purkinje trees of one patient."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 

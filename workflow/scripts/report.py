@@ -3,7 +3,7 @@
 from einthoven.app.report.report import write_report, write_run_view
 from einthoven.app.report.run import FinishedRun
 from einthoven.app.run.job import run
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 
 
 def main(input, output, params, log):

@@ -7,7 +7,7 @@ from helpers.heart import heart_patient
 
 from einthoven.base.core.tags import Surface
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.data.patient.activation import Activation
+from einthoven.data.patient.stages import Activation
 
 SPEED = 0.5
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from einthoven.base.core.extras import MissingExtra, extra
+from einthoven.base.core.errors import MissingExtra, extra
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -138,7 +138,7 @@ for module in pkgutil.walk_packages(einthoven.__path__, "einthoven."):
         continue
     try:
         importlib.import_module(module.name)
-    except einthoven.base.core.extras.MissingExtra as error:
+    except einthoven.base.core.errors.MissingExtra as error:
         print(module.name, error)
 for name in einthoven.__all__:
     getattr(einthoven, name)
@@ -147,7 +147,7 @@ build_parser().format_help()
 """
     lines = run_bare(code).splitlines()
     assert {line.partition(" ")[0] for line in lines} == {
-        f"einthoven.numerics.fem.{name}" for name in ("petsc", "mumps", "amg", "multigrid")
+        f"einthoven.numerics.fem.{name}" for name in ("petsc", "mumps", "multigrid")
     }
     assert all("pip install 'einthoven[solve]'" in line for line in lines)
 

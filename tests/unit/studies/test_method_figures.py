@@ -5,12 +5,13 @@ import pytest
 from helpers.recordings import ellipsoid
 from method_figures import method_errors_figure, method_maps_figure
 
-from einthoven.base.plots.inverse_maps import FRONT, Panel, PotentialScale, closed_surface
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.inverse_maps import FRONT, Panel, closed_surface
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr("einthoven.base.plots.heart_views.HEIGHT_PX", 80)
+    monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)
 
 
 POINTS, FACES = ellipsoid(1, (40.0, 35.0, 45.0))
@@ -28,7 +29,7 @@ def test_maps_of_methods():
     values = POINTS[:, 2] / 45
     grid = {m: {c: Panel(values * k, f"RE {k}") for k, c in ((0.9, "0.01"), (0.5, "0.1"))}
             for m in ("tikhonov-2", "eand-arn")}  # fmt: skip
-    figure = method_maps_figure(HEART, values, grid, PotentialScale.of(values, "u (1)"), [FRONT])
+    figure = method_maps_figure(HEART, values, grid, Bands.of_potentials(values, "u (1)"), [FRONT])
     maps = [axes for axes in figure.axes if axes.images]
     assert len(maps) == 5
     found = texts(figure)

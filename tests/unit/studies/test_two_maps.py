@@ -9,8 +9,8 @@ from two_maps_figure import TwoMaps, two_maps_figure
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
-from einthoven.base.plots.bullseye import Bullseye
 from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.imaging_maps import Bullseye
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
 from einthoven.imaging.corpus.simulator import Simulator

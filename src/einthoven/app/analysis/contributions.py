@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import read_section
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import Regions
+from einthoven.data.patient.stages import Activation
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 

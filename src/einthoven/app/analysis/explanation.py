@@ -11,7 +11,7 @@ from einthoven.app.analysis.contributions import WHOLE, Contributions, RegionAct
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.contributions import contributions_figure
 from einthoven.base.plots.style import write_figures
-from einthoven.data.patient.ecg import Ecg
+from einthoven.data.patient.stages import Ecg
 
 SAME_ECG_MV = 1e-3
 """Stored ECGs are in single precision; a larger difference means another config or mesh."""

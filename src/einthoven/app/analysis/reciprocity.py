@@ -19,7 +19,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.direct import direct_potential
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 REST_MV, PLATEAU_MV, FRONT_MS = -85.0, 20.0, 2.0

@@ -24,7 +24,7 @@ from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 from einthoven.physics.leadfield.solve import solve_lead_fields
 
 UP = np.array([0.0, 0.0, 1.0])

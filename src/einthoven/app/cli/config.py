@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from einthoven.base.config import Config, load
-from einthoven.base.config.render import render
+from einthoven.base.config.load import render
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -33,13 +33,13 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.base.core.errors import BadInput
     from einthoven.base.core.tags import SDF_SURFACES
     from einthoven.data.patient.anatomy import Anatomy
-    from einthoven.data.publish.vtk import save_surface
-    from einthoven.learning.encoders.deepsdf.decoded import decoded_surfaces
+    from einthoven.data.publish.mesh_files import save_surface
     from einthoven.learning.encoders.deepsdf.encoder import DeepSdfEncoder
     from einthoven.learning.encoders.deepsdf.from_points import (
         SurfacePoints,
         code_from_points,
         code_from_surfaces,
+        decoded_surfaces,
     )
 
     file = arguments.file

@@ -27,8 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the files and print their names."""
     from einthoven.base.core.errors import BadInput
     from einthoven.data.patient.patient import Patient
-    from einthoven.data.publish.carp import write_carp_files
-    from einthoven.data.publish.vtk import write_vtk
+    from einthoven.data.publish.mesh_files import write_carp_files, write_vtk
 
     write = {"vtk": write_vtk, "carp": write_carp_files}[arguments.format]
     files = write(Patient.open(arguments.patient), arguments.to)

@@ -25,8 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the file and print its name."""
     from einthoven.learning.prediction.pretrained import Pretrained
-    from einthoven.learning.prediction.torchscript import export_folder
-    from einthoven.learning.prediction.torchscript_operator import export_operator_folder
+    from einthoven.learning.prediction.torchscript import export_folder, export_operator_folder
 
     folder = arguments.surrogate
     if folder and Path(folder).resolve().name == "operator":

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.report.reconstruction import write_reconstruction
     from einthoven.app.report.reconstruction_figures import figures_of
     from einthoven.base.plots.style import write_figures
-    from einthoven.body.imported.units import to_patient_frame
+    from einthoven.body.imported.frame import to_patient_frame
     from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
 
     to_patient = to_patient_frame(arguments.axes)

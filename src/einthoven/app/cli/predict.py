@@ -56,8 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.base.config import load
     from einthoven.base.core.files import write_json
     from einthoven.data.patient.anatomy import Anatomy
-    from einthoven.learning.prediction.bodies import BodyEcgs
-    from einthoven.learning.prediction.new_patient import predict_new, write_prediction
+    from einthoven.learning.prediction.new_patient import BodyEcgs, predict_new, write_prediction
     from einthoven.learning.prediction.prepare import chosen_electrodes, prepared
     from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
     from einthoven.learning.prediction.solved_check import check_by_solving, spread_electrodes

@@ -7,7 +7,7 @@ An editor that reads it completes the keys and marks wrong ones.
 
 import argparse
 
-from einthoven.base.config.render import schema
+from einthoven.base.config.load import schema
 
 
 def add_arguments(_command: argparse.ArgumentParser) -> None:

@@ -12,10 +12,10 @@ from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics import fields as metrics
 from einthoven.base.metrics import reliability
 from einthoven.base.metrics.bounds import Bound, activation_bound
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.samples import FieldSamples
+from einthoven.data.patient.stages import Ecg
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
 

@@ -13,8 +13,13 @@ from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.core.names import LEADS
-from einthoven.base.plots.ecg_audit import audit_figure, limits_figure
-from einthoven.base.plots.mean_ecg import CohortEcg, WaveLimits, mean_ecg_figure
+from einthoven.base.plots.mean_ecg import (
+    CohortEcg,
+    WaveLimits,
+    audit_figure,
+    limits_figure,
+    mean_ecg_figure,
+)
 from einthoven.physics.ecg.features import TRACE_MS, FeatureRow, feature_name
 
 KINDS = (".png", ".svg", ".pdf")

@@ -9,9 +9,8 @@ from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Tissue
-from einthoven.base.plots.body import anatomy_image
 from einthoven.base.plots.design import coefficients_figure, samples_figure
-from einthoven.base.plots.scene import grid_figure
+from einthoven.base.plots.scene import anatomy_image, grid_figure
 from einthoven.data.patient.anatomy import Anatomy
 
 

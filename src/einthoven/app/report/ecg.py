@@ -2,8 +2,7 @@
 
 from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
-from einthoven.base.plots.ecg_paper import ecg_figure
-from einthoven.base.plots.ecg_print import ecg_print_figure
+from einthoven.base.plots.ecg_paper import ecg_figure, ecg_print_figure
 
 QRS_WINDOW_MS = (-20.0, 220.0)
 

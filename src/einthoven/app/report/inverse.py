@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.app.report.page import PageSection, Picture, Table, write_page
-from einthoven.base.plots.inverse_errors import errors_figure
+from einthoven.base.plots.inverse_curves import errors_figure
 
 Problems = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
 """Problem -> method -> noise -> row, as `synthetic.trials.summary`."""

@@ -10,8 +10,7 @@ from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import FinishedRun
 from einthoven.base.core.tags import Surface
 from einthoven.base.plots.errors import cdf_figure, electrode_error_figure, torso_map_figure
-from einthoven.base.plots.heart import streamline_image, streamlines
-from einthoven.base.plots.scene import grid_figure
+from einthoven.base.plots.scene import grid_figure, streamline_image, streamlines
 from einthoven.base.plots.style import look
 from einthoven.data.patient.patient import Patient
 

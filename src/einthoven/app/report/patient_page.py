@@ -9,11 +9,17 @@ from einthoven.app.report.page import PageSection, Picture
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.core.tags import Surface
 from einthoven.base.metrics.activation_times import breakthroughs
-from einthoven.base.plots.body import mesh_image
-from einthoven.base.plots.heart import Colouring, direction_lines, heart_image
-from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import HeartView
-from einthoven.base.plots.scene import LEFT_BACK, RIGHT_FRONT, coloured_figure, grid_figure
+from einthoven.base.plots.heart_maps import Bands, HeartMap, HeartView, heart_maps_figure
+from einthoven.base.plots.scene import (
+    LEFT_BACK,
+    RIGHT_FRONT,
+    Colouring,
+    coloured_figure,
+    direction_lines,
+    grid_figure,
+    heart_image,
+    mesh_image,
+)
 from einthoven.base.plots.style import EARLY_IS_BRIGHT
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.repolarisation import apd90_field, condition_of

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.plots.inverse_looks import look_of
+from einthoven.base.plots.inverse_curves import TracePanel, look_of, traces_figure
 from einthoven.base.plots.inverse_maps import (
     ElectrodeMarks,
     Panel,
@@ -10,7 +10,6 @@ from einthoven.base.plots.inverse_maps import (
     body_and_heart_figure,
     closed_surface,
 )
-from einthoven.base.plots.inverse_traces import TracePanel, traces_figure
 from einthoven.base.plots.style import Figure
 from einthoven.inverse.measured.reconstruction import Reconstruction
 from einthoven.inverse.problem.mean_reference import less_area_mean

@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.core.files import Arrays, load_arrays, read_json
 from einthoven.data.patient.anatomy import Anatomy
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Ecg
 from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
 
 SHOWN_FIRST = ("operator", "deepsdf-refraction", "pca-refraction", "deepsdf-mlp", "pca-mlp")

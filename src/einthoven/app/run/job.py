@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.app.run.records import record_lines
-from einthoven.base.core.atomic import published, raise_if_disk_full
 from einthoven.base.core.errors import EinthovenError
+from einthoven.base.core.files import published, raise_if_disk_full
 from einthoven.base.core.log import USED, log_to_stderr, logger
 
 Main = Callable[[Any, Any, Any, logging.Logger], None]

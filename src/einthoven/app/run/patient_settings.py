@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from einthoven.base.config.conductivities import drawn_conductivities
-from einthoven.base.config.drawn import drawn_anatomy, drawn_mesh
+from einthoven.base.config.drawn import drawn_anatomy, drawn_conductivities, drawn_mesh
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.section import builtins_of

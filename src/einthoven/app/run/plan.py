@@ -9,9 +9,9 @@ from typing import Any, Self
 from einthoven.app.run.inverse_plan import InversePlan
 from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE, SurrogateMethod
 from einthoven.app.run.patient_settings import UNFELT, PatientSettings, check_measured
+from einthoven.base.config.load import as_params
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import check_ranges
-from einthoven.base.config.render import as_params
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import (
@@ -20,7 +20,7 @@ from einthoven.base.core.names import (
     chunk_name,
     patient_name,
 )
-from einthoven.body.anatomy.population.splits import block_splits
+from einthoven.body.anatomy.population.cohort import block_splits
 from einthoven.body.imported.sheet import VIRTUAL, Row, read_sheet
 
 SPLITS = ("train", "val", "test")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from einthoven.app.run.records import Record, faults_of, read_records
-from einthoven.base.core.atomic import is_dead, remove, temporaries
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import is_dead, remove, temporaries
 from einthoven.data.publish.folder.folder_check import check_folder, is_published
 
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()

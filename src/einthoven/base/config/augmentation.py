@@ -2,17 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from einthoven.base.config.section import Positive, Section, Seed
+from einthoven.base.config.section import Positive, Section, Seed, rising
 
 NO_CHANGE = [1.0, 1.0]
 FactorRange = Annotated[
     list[Annotated[float, Field(ge=0.3, le=3)]],
     Field(min_length=2, max_length=2, description="[low, high], factors"),
+    AfterValidator(rising),
 ]
 SigmaRange = Annotated[
-    Annotated[list[Positive], Field(min_length=2, max_length=2)] | None,
+    Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(rising)] | None,
     Field(description="[low, high] S/m, or null: as in leadfield"),
 ]
 WarpMm = Annotated[float, Field(ge=0, le=60)]
@@ -69,13 +70,6 @@ class AugmentationSettings(Section):
     sigma_blood_s_per_m: SigmaRange = None
     sigma_lung_s_per_m: SigmaRange = None
     """Conductivity of lungs, for patients who have them."""
-
-    @field_validator("*")
-    @classmethod
-    def _ordered[T](cls, value: T) -> T:
-        if isinstance(value, list) and value[0] > value[1]:
-            raise ValueError(f"{value[0]:g} is more than {value[1]:g}; [low, high]")
-        return value
 
     @property
     def conductivities(self) -> dict[str, list[float]]:

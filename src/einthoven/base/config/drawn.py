@@ -1,7 +1,10 @@
-"""The sections anatomy and mesh of one virtual patient: unchanged, or finer, or with lungs."""
+"""Sections anatomy, mesh and leadfield of one virtual patient, as drawn by augmentation."""
+
+import math
 
 from einthoven.base.config.augmentation import AugmentationSettings
-from einthoven.base.config.models import AnatomySettings, MeshSettings
+from einthoven.base.config.load import section_of
+from einthoven.base.config.models import AnatomySettings, LeadFieldSettings, MeshSettings
 from einthoven.base.core.seeds import generator
 
 
@@ -31,3 +34,22 @@ def _heart_edge_mm(usual: float, ranges: AugmentationSettings, patient: str) -> 
 def _is_of(share: float, name: str, ranges: AugmentationSettings, patient: str) -> bool:
     """Whether a patient belongs to a share; depends only on the seed and both names."""
     return generator(ranges.seed, patient, "augmentation", name).random() < share
+
+
+def drawn_conductivities(
+    leadfield: LeadFieldSettings, ranges: AugmentationSettings, patient: str, lungs: bool = True
+) -> LeadFieldSettings:
+    """The section leadfield for one patient; without `lungs`, the lungs' value is not drawn.
+
+    A draw depends only on the seed, the patient's name and the conductivity's name.
+
+    Raises:
+        BadInput: a value is outside the range of section leadfield.
+    """
+    values = {}
+    for name, (low, high) in ranges.conductivities.items():
+        if name == "sigma_lung_s_per_m" and not lungs:
+            continue
+        rng = generator(ranges.seed, patient, "augmentation", name)
+        values[name] = math.exp(rng.uniform(math.log(low), math.log(high)))
+    return section_of(LeadFieldSettings, dict(leadfield) | values, f"{patient}: augmentation")

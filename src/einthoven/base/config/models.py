@@ -6,12 +6,17 @@ names the likely unit error.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from einthoven.base.config.activation import ActivationSettings
 from einthoven.base.config.augmentation import NO_AUGMENTATION, AugmentationSettings
-from einthoven.base.config.imaging import ImagingSettings
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.electrophysiology import (
+    BY_DEFAULT,
+    ActivationSettings,
+    PurkinjeSettings,
+    RepolarisationSettings,
+    VariationSettings,
+)
+from einthoven.base.config.imaging import ImagingSettings, ImagingTrainingSettings
 from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.config.learning import (
     DeepSdfSettings,
@@ -20,9 +25,6 @@ from einthoven.base.config.learning import (
     OperatorSettings,
     RefractionSettings,
 )
-from einthoven.base.config.publication import PublicationSettings
-from einthoven.base.config.purkinje import PurkinjeSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.scenarios import (
     BUILT_IN,
     CHOICES,
@@ -30,9 +32,9 @@ from einthoven.base.config.scenarios import (
     ScenarioName,
     ScenariosSettings,
 )
-from einthoven.base.config.section import Count, Positive, Section, Seed
-from einthoven.base.config.variation import BY_DEFAULT, VariationSettings
+from einthoven.base.config.section import Count, Positive, Section, Seed, once, rising
 
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 MAX_MODES = 10
 """Number of modes of the embedded heart and torso atlases."""
 MAX_GRID = 1000
@@ -41,14 +43,47 @@ HEART_EDGE_MM = (0.5, 8.0)
 
 SiteCount = Annotated[int, Field(ge=0, le=MAX_GRID)]
 HeightRange = Annotated[
-    list[Annotated[float, Field(ge=135, le=205)]], Field(min_length=2, max_length=2)
+    list[Annotated[float, Field(ge=135, le=205)]],
+    Field(min_length=2, max_length=2),
+    AfterValidator(rising),
 ]
-BmiRange = Annotated[list[Annotated[float, Field(ge=12, le=42)]], Field(min_length=2, max_length=2)]
+BmiRange = Annotated[
+    list[Annotated[float, Field(ge=12, le=42)]],
+    Field(min_length=2, max_length=2),
+    AfterValidator(rising),
+]
 HeartEdge = Annotated[float, Field(ge=HEART_EDGE_MM[0], le=HEART_EDGE_MM[1])]
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
+
+
+class PublicationSettings(Section):
+    """The published folder of the data set (target publish); docs/how-to/publish-a-data-set.md."""
+
+    title: Annotated[str, Field(min_length=3)] = "Virtual patients, their ECG lead fields and ECGs"
+    version: Version = "0.1.0"
+    """Version of the data: the first number changes for a layout that old readers cannot read, the
+    second for more data, the third for a correction."""
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2026-11-23"
+    """Date of this version of the data, not of the run, so that the bytes are reproducible."""
+    changes: dict[Version, str] = {"0.1.0": "first version"}
+    """Changes of each version of the data, newest last; `version` must be among them."""
+    creators: Annotated[list[str], Field(min_length=1)] = ["The einthoven developers"]
+    url: Annotated[str, Field(pattern=r"^$|^https?://")] = ""
+    """Address of the folder, such as a DOI; empty: not known yet."""
+    sample_patients: Annotated[int, Field(ge=1)] = 3
+    """Patients in the sample, of the test split first; it must stay below 100 MB."""
+
+    @model_validator(mode="after")
+    def _version_has_changes(self) -> Self:
+        if self.version not in self.changes:
+            raise ValueError(
+                f"changes has no entry for version {self.version}, only for "
+                f"{', '.join(self.changes) or 'none'}"
+            )
+        return self
 
 
 class CohortSettings(Section):
@@ -71,11 +106,8 @@ class CohortSettings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name in ("height_cm", "bmi"):
-            ends = getattr(self, name)
-            if ends and self.sex == "any":
+            if getattr(self, name) and self.sex == "any":
                 raise ValueError(f"{name} needs cohort.sex: female, male or both")
-            if ends and ends[0] > ends[1]:
-                raise ValueError(f"{name}: {ends[0]:g} is more than {ends[1]:g}; [low, high]")
         if self.val_per_block + self.test_per_block >= self.block_size:
             raise ValueError(
                 "val_per_block + test_per_block must leave training patients in block_size"
@@ -198,18 +230,9 @@ class EcgSettings(Section):
     start_ms: Annotated[float, Field(ge=-200, le=0)] = -20.0
     duration_ms: Annotated[float, Field(ge=50, le=2000)] = 600.0
     dt_ms: Annotated[float, Field(gt=0, le=5)] = 1.0
-    scenarios: Annotated[list[ScenarioName], Field(min_length=1, description=CHOICES)] = [
-        "sinus",
-        "lbbb",
-        "crt",
-    ]
-
-    @field_validator("scenarios")
-    @classmethod
-    def _once(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("a scenario is given more than once")
-        return value
+    scenarios: Annotated[
+        list[ScenarioName], Field(min_length=1, description=CHOICES), AfterValidator(once)
+    ] = ["sinus", "lbbb", "crt"]
 
 
 class SdfSampleSettings(Section):

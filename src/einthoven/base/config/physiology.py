@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from einthoven.base.config.activation import ActivationSettings
+from einthoven.base.config.electrophysiology import (
+    TEMPLATE_APD_MS,
+    ActivationSettings,
+    EarlySiteSettings,
+    PurkinjeSettings,
+    RepolarisationSettings,
+)
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config
-from einthoven.base.config.purkinje import EarlySiteSettings, PurkinjeSettings
-from einthoven.base.config.repolarisation import TEMPLATE_APD_MS, RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 
@@ -58,7 +62,7 @@ VARIED = (
     Varied("apd_rv_to_lv_ms", "repolarisation", "rv_to_lv_ms"),
     Varied("apd_endo_to_epi_ms", "repolarisation", "endo_to_epi_ms"),
 )
-"""Settings that vary: to add one, add a line here and a half-width in `config.variation`."""
+"""Settings that vary: to add one, add a line here and a half-width in `VariationSettings`."""
 COLUMNS = tuple(varied.column for varied in VARIED)
 SITE_KEYS = ("z", "phi_deg", "time_ms")
 """Coordinates of each early site, drawn independently: variation.site_z and so on."""

@@ -5,9 +5,9 @@ A scenario is data; `electrophysiology.scenarios` has a class for each kind.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, field_validator
 
-from einthoven.base.config.section import Section
+from einthoven.base.config.section import Section, once
 
 ScenarioName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Part of file names (activation_{scenario}.npz) and of keys of the metrics."""
@@ -69,7 +69,7 @@ AnySite = Annotated[
 class ScenarioSettings(Section):
     """Settings of all kinds: blocks of conduction, speeds, and the state of the cells."""
 
-    blocks: list[Block] = []
+    blocks: Annotated[list[Block], AfterValidator(once)] = []
     """Blocks of the conduction system, in both directions."""
     distal: bool = True
     """Whether everything distal to a block stops conducting, so that its muscle is activated from
@@ -83,13 +83,6 @@ class ScenarioSettings(Section):
     """Cycle length of the pacing train whose last beat is simulated; it sets the repolarisation."""
     i_kr_factor: Annotated[float, Field(json_schema_extra={"enum": list(I_KR_FACTORS)})] = 1.0
     """Factor on the conductance of I_Kr in all cells: normal, halved, blocked."""
-
-    @field_validator("blocks")
-    @classmethod
-    def _once(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise ValueError("a block is given more than once")
-        return value
 
     @field_validator("i_kr_factor")
     @classmethod

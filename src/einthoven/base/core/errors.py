@@ -1,4 +1,7 @@
-"""Errors shown to the user: one line that names the cause and the cure."""
+"""Errors shown to the user, one line that names cause and cure; those of optional packages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class EinthovenError(Exception):
@@ -18,3 +21,31 @@ class StepFailed(EinthovenError):
 
 class NotConverged(StepFailed):
     """An iteration ended without reaching its tolerance."""
+
+
+class MissingExtra(BadInput, ImportError):
+    """A package of an extra is not installed, or does not load; the message names the extra."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Context for imports that belong to an extra of pyproject.toml.
+
+        with extra("solve", "meshing a body"):
+            import gmsh
+
+    Args:
+        name: name of the extra.
+        what: what needs it, for the message.
+
+    Raises:
+        MissingExtra: an import in the block fails.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(
+            f"{what} needs an optional package that is not installed ({error}). Cure: pip install "
+            f"'einthoven[{name}]' (docs/install.md)",
+            name=error.name,
+        ) from error

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import atomic
 
 MM_PER_UNIT = 1e-3
 CORNERS = {"Tt": 4, "Tr": 3}

@@ -11,8 +11,7 @@ import scipy.sparse as sp
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.geometry.simplex import TET_EDGES, p1_gradients, unique_sides
-from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.base.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows, unique_sides
 
 WIDTH = 0.8
 """A node at distance r has weight exp(-(r / (WIDTH edge))^2): narrow, for thin curved walls in

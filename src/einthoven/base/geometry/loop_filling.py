@@ -5,8 +5,7 @@ import math
 import numba
 import numpy as np
 
-from einthoven.base.core.errors import StepFailed
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import StepFailed, extra
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.simplex import triangle_area_vectors

@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from einthoven.base.core.errors import StepFailed
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import StepFailed, extra
 from einthoven.base.core.log import logger
 from einthoven.base.geometry.boundary_loops import loops_of_sphere
 from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vectors

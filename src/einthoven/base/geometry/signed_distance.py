@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from einthoven.base.core.check import finite, shape
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import SDF_SURFACES
 from einthoven.base.core.threads import in_blocks

@@ -1,6 +1,7 @@
-"""Linear (P1) functions on tetrahedra and triangles."""
+"""Linear (P1) functions on tetrahedra and triangles, and sparse matrices of few weights per row."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from einthoven.base.core.errors import BadInput
 
@@ -102,3 +103,10 @@ def normal_sd(points: np.ndarray, faces: np.ndarray, covariance: np.ndarray) -> 
     area = triangle_area_vectors(points, faces)
     normal = area / np.linalg.norm(area, axis=1, keepdims=True)
     return np.sqrt(np.einsum("fi,ij,fj->f", normal, covariance, normal))
+
+
+def sparse_rows(nodes: np.ndarray, weights: np.ndarray, n_nodes: int) -> sp.csr_array:
+    """The matrix [place, n_nodes] with `weights` [place, k] of each place at `nodes` [place, k]."""
+    starts = np.arange(0, nodes.size + 1, nodes.shape[1])
+    columns = nodes.ravel().astype(np.int64)
+    return sp.csr_array((weights.ravel(), columns, starts), shape=(len(nodes), n_nodes))

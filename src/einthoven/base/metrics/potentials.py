@@ -34,58 +34,31 @@ class PotentialErrors:
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
         """All errors of an estimate.
 
+        A constant at a node, which a unipolar electrogram does not determine, does not matter to
+        CC. An estimate that varies nowhere has correlation 0.
+
         Args:
             predicted, reference: [node, time], the same unit.
 
         Raises:
-            BadInput: shapes differ, NaN, or a reference that does not vary.
+            BadInput: shapes differ, NaN, or a reference that is zero or does not vary in time.
         """
+        predicted, reference = _pair(predicted, reference)
+        if not (size := np.linalg.norm(reference)):
+            raise BadInput("reference: all potentials are zero, so there is no relative error")
+        found, true = (p - p.mean(axis=1, keepdims=True) for p in (predicted, reference))
+        if not true.any():
+            raise BadInput(
+                "reference: no node's potential varies in time, so there is no correlation"
+            )
+        both = np.linalg.norm(found) * np.linalg.norm(true)
         return cls(
-            relative_error(predicted, reference),
-            correlation_coefficient(predicted, reference),
-            mean_squared_error(predicted, reference),
+            float(np.linalg.norm(predicted - reference) / size),
+            float((found * true).sum() / both) if both > 0 else 0.0,
+            float(np.square(predicted - reference).mean()),
             float(np.median(spatial_correlation(predicted, reference))),
             float(np.median(temporal_correlation(predicted, reference))),
         )
-
-
-def relative_error(predicted: np.ndarray, reference: np.ndarray) -> float:
-    """RE of eq. (19): norm of the difference over the norm of the reference, both [node, time].
-
-    Raises:
-        BadInput: shapes differ, NaN, or a reference that is zero.
-    """
-    predicted, reference = _pair(predicted, reference)
-    norm = np.linalg.norm(reference)
-    if norm == 0.0:
-        raise BadInput("reference: all potentials are zero, so there is no relative error")
-    return float(np.linalg.norm(predicted - reference) / norm)
-
-
-def correlation_coefficient(predicted: np.ndarray, reference: np.ndarray) -> float:
-    """CC of eq. (20) over all nodes and times [node, time], after removing each node's mean.
-
-    A constant at a node, which a unipolar electrogram does not determine, does not matter. An
-    estimate that varies nowhere has correlation 0.
-
-    Raises:
-        BadInput: shapes differ, NaN, or a reference that does not vary in time.
-    """
-    predicted, reference = (p - p.mean(axis=1, keepdims=True) for p in _pair(predicted, reference))
-    if not reference.any():
-        raise BadInput("reference: no node's potential varies in time, so there is no correlation")
-    both = np.linalg.norm(predicted) * np.linalg.norm(reference)
-    return float((predicted * reference).sum() / both) if both > 0 else 0.0
-
-
-def mean_squared_error(predicted: np.ndarray, reference: np.ndarray) -> float:
-    """MSE of eq. (21), both [node, time]; squared unit of the potentials.
-
-    Raises:
-        BadInput: shapes differ or NaN.
-    """
-    predicted, reference = _pair(predicted, reference)
-    return float(np.square(predicted - reference).mean())
 
 
 def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -5,60 +5,25 @@ isolines at the edges of the bands, that of zero drawn thick.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import SIDES, HeartView, Side
-from einthoven.base.plots.style import SEQUENTIAL, house_style, new_figure
+from einthoven.base.plots.heart_maps import (
+    SIDES,
+    Bands,
+    HeartMap,
+    HeartView,
+    Side,
+    heart_maps_figure,
+)
+from einthoven.base.plots.style import house_style, new_figure
 
 FRONT, BACK = SIDES[0], Side("posterior", (0.0, 1.0, 0.0), ("L", "R"))
-N_BANDS = 10
 UNCERTAIN = "magma_r"
 """Colour map of standard deviations: dark is uncertain."""
-
-
-@dataclass(frozen=True)
-class PotentialScale:
-    """A colour scale in bands.
-
-    Attributes:
-        edges: of the bands, in the unit of `label`. label: of the colour bar, with the unit.
-    """
-
-    edges: tuple[float, ...]
-    label: str = "potential (mV)"
-
-    @classmethod
-    def of(cls, values: np.ndarray, label: str = "potential (mV)") -> Self:
-        """About `N_BANDS` bands with round edges that hold all values of any shape."""
-        low, high = float(np.min(values)), float(np.max(values))
-        if high - low < 1e-9 * max(abs(low), abs(high), 1e-30):
-            low, high = low - 0.5, high + 0.5
-        ticks = MaxNLocator(N_BANDS, steps=[1, 2, 5, 10]).tick_values(low, high)
-        return cls(tuple(map(float, ticks)), label)
-
-    @property
-    def colours(self) -> ListedColormap:
-        """One per band."""
-        return ListedColormap(colormaps[SEQUENTIAL](np.linspace(0, 1, len(self.edges) - 1)))
-
-    @property
-    def norm(self) -> BoundaryNorm:
-        """For points coloured like the surface."""
-        return BoundaryNorm(self.edges, self.colours.N)
-
-    @property
-    def mappable(self) -> ScalarMappable:
-        """For a colour bar."""
-        return ScalarMappable(self.norm, self.colours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +52,7 @@ def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartView:
 
 
 def draw_map(
-    axes: Axes, surface: HeartView, panel: Panel, scale: PotentialScale, side: Side,
+    axes: Axes, surface: HeartView, panel: Panel, scale: Bands, side: Side,
     electrodes: ElectrodeMarks | None = None,
 ) -> None:  # fmt: skip
     """One surface from one side, with isolines, the ends of the picture, and electrodes."""
@@ -101,7 +66,7 @@ def draw_map(
         seen = [surface.is_visible(point, side) for point in electrodes.points]
         x, y = surface.place(electrodes.points[seen], side).T
         axes.scatter(x, y, c=electrodes.values[seen], s=16, cmap=scale.colours, edgecolors="white",
-                     norm=scale.norm, linewidths=0.7)  # fmt: skip
+                     norm=BoundaryNorm(scale.edges, scale.colours.N), linewidths=0.7)  # fmt: skip
     for place, letter in zip((0.02, 0.98), side.ends):
         axes.text(place, 0.02, letter, transform=axes.transAxes, color="#666666", size=7,
                   ha="left" if place < 0.5 else "right")  # fmt: skip
@@ -128,7 +93,7 @@ def body_and_heart_figure(
     """
     figure = new_figure(10.5, 4.5)
     measured = np.r_[panels[0].values, electrodes.values]
-    scales = PotentialScale.of(measured), PotentialScale.of(panels[1].values)
+    scales = Bands.of_potentials(measured), Bands.of_potentials(panels[1].values)
     blocks = figure.subfigures(1, 2, squeeze=False)[0]
     for k, (surface, panel, scale) in enumerate(zip(surfaces, panels, scales)):
         blocks[k].suptitle(f"{('torso', 'heart')[k]}, {title}", weight="bold")

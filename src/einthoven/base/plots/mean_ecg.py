@@ -1,6 +1,9 @@
-"""Mean ECG of a cohort and its 2 to 98 % band beside published limits, on the grid of ECG paper."""
+"""Mean ECG of a cohort and its 2 to 98 % band beside published limits, on the grid of ECG paper.
 
-from collections.abc import Sequence
+Below it, features between their published limits.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +32,9 @@ EDGE_SHARE = 0.05
 """Share of a large square; no number is closer to the border of panels."""
 CAP_MS, SEX_SHIFT_MS = 9.0, 7.0
 """Half the width of a bracket's ends; how far brackets of men and women stand from the peak."""
+PLACE_COLOUR, LIMIT_COLOUR = "#0072B2", "#009E73"
+SHOWN = (-1.0, 2.0)
+"""Places beyond this, in widths of the limits, are drawn at the edge."""
 
 
 @dataclass(frozen=True)
@@ -189,3 +195,57 @@ def _legend(cohort: CohortEcg) -> list[Artist]:
                 mark.set_label(label)
                 entries.append(mark)
     return entries
+
+
+@house_style()
+def audit_figure(
+    cohort: CohortEcg,
+    positions: Mapping[str, Sequence[float]],
+    labels: Mapping[str, str],
+    title: str,
+) -> Figure:
+    """Both pictures, one below the other.
+
+    Args:
+        cohort: ECGs and the published limits of their waves.
+        positions: feature -> 2nd, 50th and 98th percentile of its place, 0 at the lower and 1 at
+            the upper limit; the worst first.
+        labels: feature -> what is written beside it.
+        title: heading.
+    """
+    heights = panels_height(cohort) + 1.0, 0.8 + 0.3 * len(positions)
+    figure = new_figure(WIDTH_INCHES, sum(heights) + 0.3)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
+    draw_mean_ecg(parts[0, 0], cohort)
+    _limits(parts[1, 0].subplots(), positions, labels)
+    figure.suptitle(title, size=10)
+    return figure
+
+
+@house_style()
+def limits_figure(
+    positions: Mapping[str, Sequence[float]], labels: Mapping[str, str], title: str = ""
+) -> Figure:
+    """Only the features between their limits; arguments as of `audit_figure`."""
+    figure = new_figure(9.0, 1.2 + 0.3 * len(positions))
+    _limits(figure.subplots(), positions, labels)
+    figure.suptitle(title, size=10)
+    return figure
+
+
+def _limits(
+    axes: Axes, positions: Mapping[str, Sequence[float]], labels: Mapping[str, str]
+) -> None:
+    """One bar per feature from the 2nd to the 98th percentile, the median as a mark."""
+    axes.axvspan(0, 1, color=LIMIT_COLOUR, alpha=0.15, lw=0)
+    for k, (name, place) in enumerate(positions.items()):
+        low, median, high = np.clip(place, *SHOWN)
+        axes.plot([low, high], [k, k], color=PLACE_COLOUR, lw=5, alpha=0.5, solid_capstyle="butt")
+        axes.plot(median, k, "o", color=PLACE_COLOUR, ms=5)
+        beyond = place[1] < SHOWN[0] or place[1] > SHOWN[1]
+        note = f"  median at {place[1]:.1f}" if beyond else ""
+        axes.text(SHOWN[1] + 0.05, k, labels[name] + note, va="center", size=8)
+    axes.set_yticks(range(len(positions)), list(positions))
+    axes.set(xlim=SHOWN, ylim=(len(positions) - 0.5, -0.5), xticks=[0, 1])
+    axes.set_xticklabels(["lower limit", "upper limit"])
+    axes.grid(axis="x", alpha=0.25)

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from einthoven.base.core.atomic import atomic
+from einthoven.base.core.files import atomic
 
 # One look per method everywhere: (colour, line style, label).
 METHODS: dict[str, tuple[str, object, str]] = {

@@ -1,30 +1,166 @@
-"""From published files to one atlas file: download, or take the user's files; read; convert."""
+"""From published files to one atlas file: download, or take the user's files; read; convert.
 
+`data/catalogue.yaml` has the addresses of the files, and their terms. A download tries addresses in
+order, is complete or not at all, and has a checksum.
+"""
+
+import shutil
 import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
+import yaml
 
 from einthoven.base.core.check import between
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.errors import BadInput, extra
+from einthoven.base.core.files import atomic, sha256_of
 from einthoven.base.core.log import logger
-from einthoven.body.anatomy.shape.atlas_file import model_arrays, save_atlas
 from einthoven.body.anatomy.shape.atlas_heart import edge_key, meshed
 from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM
+from einthoven.body.anatomy.shape.model import model_arrays, save_atlas
 from einthoven.body.anatomy.shape.torso_cut import torso_arrays
-from einthoven.body.atlases.catalogue import CATALOGUE, PublishedAtlas
 from einthoven.body.atlases.components import share_of
-from einthoven.body.atlases.download import fetch_file, sha256, unpack
 
+ARCHIVE = "https://web.archive.org/web/2id_/"
+"""Prefix of an address: the newest copy in the Internet Archive."""
+TIMEOUT_S = 60.0
 MAX_MODES = 100
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to download.
+
+    Attributes:
+        name: file name that readers expect.
+        urls: addresses, tried in order.
+        sha256: of the file, or "" if none is published.
+        members: names to extract, if the file is a zip.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    sha256: str = ""
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PublishedAtlas:
+    """One atlas.
+
+    Attributes:
+        name: in `CATALOGUE`.
+        kind: "heart" or "torso".
+        reader: module of this package that reads its files.
+        title: one line.
+        source: publication.
+        licence: terms, in one line.
+        page: web page, if the addresses fail.
+        files: files to download; those of end-diastole where names contain the phase.
+        phases: phases of the cardiac cycle that it holds.
+    """
+
+    name: str
+    kind: str
+    reader: str
+    title: str
+    source: str
+    licence: str
+    page: str
+    files: tuple[Remote, ...]
+    phases: tuple[str, ...] = ("ED",)
+
+    def file_names(self, phase: str) -> list[str]:
+        """Names of the files that the reader needs; names without a phase hold all phases."""
+        names = [name for remote in self.files for name in remote.members or (remote.name,)]
+        return [name.replace("_ED_", f"_{phase}_") for name in names]
+
+
+def _read(name: str, entry: dict[str, Any]) -> PublishedAtlas:
+    """One atlas of `data/catalogue.yaml`; the archived copy of a file's address is its last one."""
+    files = tuple(
+        Remote(
+            file["name"],
+            (*file["urls"], ARCHIVE + file["urls"][0]),
+            file.get("sha256", ""),
+            tuple(file.get("members", ())),
+        )
+        for file in entry.pop("files")
+    )
+    phases = tuple(entry.pop("phases", ("ED",)))
+    return PublishedAtlas(name, files=files, phases=phases, **entry)
+
+
+_TABLE = yaml.safe_load((Path(__file__).parent / "data" / "catalogue.yaml").read_text())
+CATALOGUE = {name: _read(name, entry) for name, entry in _TABLE.items()}
+
+
+def fetch_file(remote: Remote, folder: Path) -> None:
+    """Put one file into a folder, unless it exists with the right checksum.
+
+    Args:
+        remote: file to download; the members of a zip are extracted.
+        folder: target.
+
+    Raises:
+        BadInput: no address delivers it complete and unchanged; nothing is left behind.
+    """
+    with extra("atlases", f"fetching {remote.name}"):
+        import pooch
+        from requests.exceptions import RequestException
+
+    if remote.members and all((folder / name).is_file() for name in remote.members):
+        return
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S, headers={"User-Agent": "einthoven"})
+    failures = []
+    for url in remote.urls:
+        try:
+            pooch.retrieve(url, remote.sha256 or None, remote.name, folder, downloader=downloader)
+            break
+        except (RequestException, ValueError, OSError) as error:
+            failures.append(f"{urlsplit(url).hostname}: {' '.join(str(error).split())}")
+    else:
+        raise BadInput(
+            f"{remote.name} could not be fetched ({'; '.join(failures)}); get {remote.urls[0]} on "
+            f"a machine with internet and put it into {folder}"
+        )
+    if not remote.sha256:
+        logger.warning("%s: no checksum is published; this file has sha256 %s",
+                       remote.name, sha256_of(folder / remote.name))  # fmt: skip
+    if remote.members:
+        unpack(folder / remote.name, folder, remote.members)
+
+
+def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
+    """Extract the named files from a zip, whatever folder they are in.
+
+    Raises:
+        BadInput: not a zip, or a file is missing.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            inside = {Path(member).name: member for member in file.namelist()}
+            if missing := [name for name in names if name not in inside]:
+                raise BadInput(f"{archive}: holds no {', '.join(missing)}; another package?")
+            for name in names:
+                with file.open(inside[name]) as source, atomic(folder / name) as temporary:
+                    with open(temporary, "wb") as target:
+                        shutil.copyfileobj(source, target)
+    except zipfile.BadZipFile as error:
+        raise BadInput(f"{archive}: not a zip file ({error}); truncated?") from error
 
 
 def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20) -> Path:
     """Make the atlas file of a published atlas.
 
     Args:
-        name: in `catalogue.CATALOGUE`.
+        name: in `CATALOGUE`.
         source: the user's folder, file or zip; None downloads into `to`/`name`.
         to: folder of atlas files.
         phase: "ED" or "ES".
@@ -101,7 +237,7 @@ def convert(atlas: PublishedAtlas, folder: Path, out: Path, phase: str, n_modes:
         phase=phase,
         n_modes=model.n_modes,
         share_of_kept=np.round(share_of(np.asarray(model.sds) ** 2), 4).tolist(),
-        sha256={path.name: sha256(path) for path in files if path.is_file()},
+        sha256={path.name: sha256_of(path) for path in files if path.is_file()},
     )
 
 

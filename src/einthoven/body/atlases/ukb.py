@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact

@@ -9,10 +9,10 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
-from einthoven.body.fibers.fields import WallFields, solve_wall_fields
-from einthoven.data.patient.fibers import Coordinates
+from einthoven.body.fibers.ldrb import WallFields, solve_wall_fields
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Coordinates
 from einthoven.numerics.fem.laplace import solve_laplace
 
 N_LEVELS = 64

@@ -1,4 +1,4 @@
-"""Rule-based fibres from Laplace-Dirichlet fields.
+"""Rule-based fibres from Laplace-Dirichlet fields, or frames about fibres of an imported heart.
 
 Vectorised form of Bayer, Blake, Plank and Trayanova, "A novel rule-based algorithm for assigning
 myocardial fiber orientation to computational heart models", Ann. Biomed. Eng. 40:2243 (2012),
@@ -7,20 +7,90 @@ a stack of points. A frame is [.., 3, 3] with the columns circumferential, apico
 before `orient`, and fibre, sheet, sheet-normal after.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from einthoven.base.config.models import FiberSettings as Angles
 from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.log import logger
+from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import cell_gradient, p1_gradients, tet_volumes
-from einthoven.body.fibers.fields import WallFields, solve_wall_fields
-from einthoven.body.fibers.measured import with_measured_fibers
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.measured import MeasuredTissue
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Fibers
+from einthoven.numerics.fem.laplace import solve_laplace
 
+PARALLEL = 0.99
 FLAT = 1e-9
 """A gradient below this fraction of the field's median one has no direction."""
+
+
+@dataclass(frozen=True)
+class WallFields:
+    """Harmonic functions on the heart nodes, 0 to 1 (Bayer 2012, step 1).
+
+    `lv`, `rv` and `epi` are one on their surface and zero on the other two, so they sum to one.
+    `apicobasal` (Bayer's psi) is zero at the epicardial apex and one on the base.
+    """
+
+    lv: np.ndarray
+    rv: np.ndarray
+    epi: np.ndarray
+    apicobasal: np.ndarray
+
+
+def solve_wall_fields(heart: Heart) -> WallFields:
+    """Solve the four Laplace-Dirichlet problems; `lv` and `epi` share a factorisation.
+
+    Raises:
+        BadInput, NotConverged: from the Laplace solver.
+    """
+    lv, epi, base = (
+        heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.BASE)
+    )
+    rv = [(heart.surface_nodes(Surface.RV_ENDO), 0.0)] if heart.has_rv else []
+    phi_lv, phi_epi, apicobasal = solve_laplace(
+        heart.points,
+        heart.cells,
+        [
+            [(lv, 1.0), (epi, 0.0), *rv],
+            [(lv, 0.0), (epi, 1.0), *rv],
+            [(np.array([heart.apex]), 0.0), (base, 1.0)],
+        ],
+    )
+    phi_rv = np.clip(1.0 - phi_lv - phi_epi, 0.0, 1.0)
+    return WallFields(phi_lv, phi_rv, phi_epi, apicobasal)
+
+
+def with_measured_fibers(ruled: Fibers, heart: Heart, measured: MeasuredTissue) -> Fibers:
+    """The rule-based frames rotated to the heart's own fibres.
+
+    Sheets are those of the rule, made perpendicular to the fibre: n0 is the rule's without its
+    component along the fibre (or s0 is, where n0 is nearly the fibre), and s0 = n0 x f0. Each fibre
+    has the sign that is nearest to the rule's.
+
+    Args:
+        ruled: rule-based fibres of the same heart.
+        heart: in the frame of `measured`.
+        measured: measured fibres.
+    """
+    f0, gap = measured.fiber_at(heart.centroids)
+    f0 *= np.where(np.einsum("ci,ci->c", f0, ruled.f0) < 0, -1.0, 1.0)[:, None]
+    across = np.abs(np.einsum("ci,ci->c", f0, ruled.n0)) < PARALLEL
+    n0 = _perpendicular(np.where(across[:, None], ruled.n0, np.cross(f0, ruled.s0)), f0)
+    logger.info("fibres of the heart's own mesh, from at most %.1f mm away", gap.max())
+    s0 = np.cross(n0, f0)
+    kept = {key: value.astype(np.float32) for key, value in (("f0", f0), ("s0", s0), ("n0", n0))}
+    return Fibers(patient=ruled.patient, **kept)
+
+
+def _perpendicular(vectors: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Unit vectors [cell, 3] without their component along others."""
+    left = vectors - np.einsum("ci,ci->c", vectors, unit)[:, None] * unit
+    return left / np.linalg.norm(left, axis=1, keepdims=True)
 
 
 def assign_fibers(patient: Patient, angles: Angles, fields: WallFields | None = None) -> Fibers:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einthoven.base.config import models
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import MissingExtra
+from einthoven.base.core.errors import BadInput, MissingExtra
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.base.geometry.signed_distance import surface_distance
@@ -22,19 +21,18 @@ from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.body.anatomy.shape.pieces import area_centroid
 from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.body.anatomy.shape.torso import TorsoSurface
-from einthoven.body.imported.defect import Defect, near
-from einthoven.body.imported.frame import body_origin
+from einthoven.body.imported.defect import Defect, near, refusals_drawn
+from einthoven.body.imported.frame import body_origin, to_patient_frame, unit_of
 from einthoven.body.imported.inferred import inferred_torso, moved, typical_pose
 from einthoven.body.imported.measured import check_holes, read_measured
-from einthoven.body.imported.overview import refusals_drawn
 from einthoven.body.imported.read import read_cloud, read_heart, read_points, read_surface
 from einthoven.body.imported.repair import repair_closed
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
 from einthoven.body.imported.shells import closed_wall
 from einthoven.body.imported.sites import imported_sites
-from einthoven.body.imported.units import MM, to_patient_frame, unit_of
 from einthoven.body.imported.wall_tags import tag_wall
 from einthoven.body.imported.walls import placed_wall
+from einthoven.body.segmentation.reading import MM
 from einthoven.body.segmentation.segmented_heart import (
     is_label_image,
     is_segmentation,

@@ -6,11 +6,11 @@ import numpy as np
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.seeds import generator
+from einthoven.body.anatomy.body import place_heart
 from einthoven.body.anatomy.electrodes import GROUND, standard_electrodes, standard_ties
 from einthoven.body.anatomy.inferred.evidence import TorsoEvidence
 from einthoven.body.anatomy.inferred.shape_posterior import TorsoPosterior, infer_torso
-from einthoven.body.anatomy.placement import place_heart
-from einthoven.body.anatomy.population.covariates import BodySize
+from einthoven.body.anatomy.population.reference import BodySize
 from einthoven.body.anatomy.pose import POSE
 from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_csv
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.carp import read_carp
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.imported.sheet import csv_lines
 
 VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
@@ -66,10 +66,11 @@ def read_cloud(path: Path) -> np.ndarray:
     """
     path = _path(path, Path())
     if path.suffix.lower() == ".csv":
-        lines = [{(k or "").strip().lower(): v for k, v in row.items()} for row in csv_lines(path)]
         try:
-            return np.array([[float(line[key]) for key in "xyz"] for line in lines]).reshape(-1, 3)
-        except (KeyError, TypeError, ValueError) as error:
+            return np.array(
+                [[float(line[key]) for key in "xyz"] for line in read_csv(path)]
+            ).reshape(-1, 3)
+        except (KeyError, ValueError) as error:
             raise BadInput(f"{path}: not three numbers in the columns x, y, z: {error}") from error
     if path.suffix.lower() in CARP_SUFFIXES:
         return read_carp(path).points
@@ -82,8 +83,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     Raises:
         BadInput: unreadable, a column or a name is missing, or a name occurs twice.
     """
-    lines = csv_lines(_path(path, Path()))
-    rows = [{(key or "").strip().lower(): text for key, text in line.items()} for line in lines]
+    rows = read_csv(_path(path, Path()))
     columns = ("x", "y", "z")
     if rows and "points:0" in rows[0]:  # with the column names of ParaView
         columns = ("points:0", "points:1", "points:2")
@@ -91,11 +91,11 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path}: no column {', '.join(missing)}; a line is name,x,y,z")
     places: dict[str, np.ndarray] = {}
     for row in rows:
-        if not (name := (row["name"] or "").strip().strip("'\"")):
+        if not (name := row["name"].strip("'\"")):
             raise BadInput(f"{path}: a line without a name; name the electrode, or drop it")
         try:
             place = np.array([float(row[key]) for key in columns])
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise BadInput(f"{path}: {name}: not three numbers; correct the line") from error
         if not np.isfinite(place).all():
             raise BadInput(f"{path}: {name}: NaN or infinite; give its place, or drop the line")

@@ -1,6 +1,5 @@
 """Sheet of imported patients: a CSV with one line per patient."""
 
-import csv
 import math
 import re
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from einthoven.base.config.physiology import COLUMNS
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_csv
 
 NAME = r"[a-z][a-z0-9-]*"
 VIRTUAL = re.compile(r"p[0-9]{4}")
@@ -86,19 +86,6 @@ class Row(NamedTuple):
         return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
 
 
-def csv_lines(path: Path) -> list[dict[str, str]]:
-    """Lines of a CSV file, each by column.
-
-    Raises:
-        BadInput: it is not a CSV file.
-    """
-    try:
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path}: not a CSV file ({error})") from error
-
-
 def read_sheet(path: str | Path) -> list[Row]:
     """The patients of a sheet, one row each, and one per additional body.
 
@@ -115,12 +102,9 @@ def read_sheet(path: str | Path) -> list[Row]:
             f"{path}: no such sheet; it is a CSV file, see docs/reference/import-sheet.md"
         )
     rows: list[Row] = []
-    for number, line in enumerate(csv_lines(path), start=2):
+    for number, line in enumerate(read_csv(path), start=2):
         where = f"{path}: line {number}"
-        known = {
-            k: (v or "").strip() for k, v in line.items()
-            if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)
-        }  # fmt: skip
+        known = {k: v for k, v in line.items() if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)}
         needed = (*REQUIRED, *OF_TORSO) if known.get("torso") else REQUIRED
         if empty := [key for key in needed if not known.get(key)]:
             raise BadInput(f"{where}: {', '.join(empty)} missing; the columns are "
@@ -202,7 +186,7 @@ def _check_torso(known: Mapping[str, str], where: str) -> None:
         raise BadInput(f"{where}: axes: unknown ones need an inferred torso and pose: typical")
 
 
-def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, float]:
+def _physiology(line: Mapping[str, str], where: str) -> Mapping[str, float]:
     """Column -> value of the non-empty physiology columns of the cohort's sheet.
 
     Raises:
@@ -210,7 +194,7 @@ def _physiology(line: Mapping[str, str | None], where: str) -> Mapping[str, floa
     """
     found: dict[str, float] = {}
     for column in COLUMNS:
-        if text := (line.get(column) or "").strip():
+        if text := line.get(column):
             try:
                 found[column] = float(text)
             except ValueError:

@@ -10,7 +10,7 @@ from einthoven.base.geometry.boundary_loops import boundary_loops, fill_loops, s
 from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, face_pieces, unique_edges
-from einthoven.body.anatomy.shape.pieces import fan, sewn
+from einthoven.body.anatomy.shape.pieces import capped, sewn
 from einthoven.body.imported.defect import Defect, near
 from einthoven.body.imported.repair import is_wide, oriented, repair_open
 from einthoven.body.imported.wall_tags import is_left
@@ -133,15 +133,9 @@ def _shell(heart: Surfaces, tag: Surface) -> Surfaces:
         )  # fmt: skip
     points, faces = compact(heart.points, faces[pieces[-1]])
     shell = Surfaces(points, faces, np.full(len(faces), tag, np.int8))
-    out_of_wall = enclosed_volume(*_capped(shell)) > 0
+    closed = capped(shell, 0)
+    out_of_wall = enclosed_volume(closed.points, closed.faces) > 0
     return shell if out_of_wall == (tag == Surface.EPI) else replace(shell, faces=faces[:, ::-1])
-
-
-def _capped(shell: Surfaces) -> tuple[np.ndarray, np.ndarray]:
-    """Points and faces of a shell closed by fans."""
-    for loop in boundary_loops(shell.faces):
-        shell = sewn(shell, [loop[::-1]], fan(shell.points[loop[::-1]]), 0)
-    return shell.points, shell.faces
 
 
 def _openings(shell: Surfaces, tag: Surface) -> list[np.ndarray]:

@@ -15,9 +15,8 @@ from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import BOUNDARY, Tissue
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.mesh.relocation import relocate_nodes
+from einthoven.body.mesh.quality import flip_diagonals, relocate_nodes
 from einthoven.body.mesh.sizing import SIZE_RATIO, scaled, size_grids
-from einthoven.body.mesh.sliver import flip_diagonals
 
 ALGORITHMS = {"delaunay": 1, "hxt": 10}
 MAX_ROUNDS = 6

@@ -5,11 +5,10 @@ import numpy as np
 from einthoven.base.core.check import between, finite, shape
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import BOUNDARY, CLOSED_SURFACES, LUNGS, Surface, Tissue
-from einthoven.base.geometry.closed import check_all_closed
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import triangle_area_vectors
-from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.surfaces import Surfaces, check_all_closed
 from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 
 REQUIRED = (Surface.SKIN, Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO)

@@ -11,14 +11,13 @@ import numpy as np
 
 from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.check import between
-from einthoven.base.core.errors import StepFailed
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import StepFailed, extra
 from einthoven.base.core.tags import Tissue
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, triangle_quality
 from einthoven.body.mesh.quality import gamma_quality, quality_summary
-from einthoven.body.mesh.refine import refine_skin
+from einthoven.body.mesh.sizing import refine_skin
 from einthoven.body.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
 from einthoven.data.patient.mesh import TetMesh
 

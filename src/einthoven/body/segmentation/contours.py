@@ -1,11 +1,11 @@
 """Contour stacks from a CSV: slice, structure, x, y, z in the patient's mm."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import read_csv
 from einthoven.body.segmentation.reading import Reading
 from einthoven.body.segmentation.stack import Stack
 
@@ -58,12 +58,7 @@ def read_contours(path: Path, reading: Reading) -> tuple[Stack, bool]:
 
 
 def _corners(path: Path) -> Corners:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [{(k or "").strip().lower(): (v or "").strip() for k, v in line.items()
-                     if isinstance(v, str)} for line in csv.DictReader(file)]  # fmt: skip
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path}: not a CSV file ({error})") from error
+    rows = read_csv(path)
     if missing := [key for key in COLUMNS if not rows or key not in rows[0]]:
         raise BadInput(f"{path}: no column {', '.join(missing)}; a line is {','.join(COLUMNS)}")
     lines: dict[tuple[str, str], list[list[float]]] = {}

@@ -1,5 +1,10 @@
-"""Label images in three formats: integers on a grid, and the grid's position in the patient."""
+"""Label images in three formats: integers on a grid, and the grid's position in the patient.
 
+MetaImage files (.mha) have a header of lines `Key = Value`, then raw or compressed values:
+https://itk.org/Wiki/ITK/MetaIO/Documentation. ITK's own reader comes with 260 MB.
+"""
+
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
-from einthoven.body.segmentation.metaimage import read_metaimage
-from einthoven.body.segmentation.reading import Reading
+from einthoven.base.core.errors import BadInput, extra
+from einthoven.body.segmentation.reading import MM, Reading, axis_matrix
 
-MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3}
-LETTERS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
+TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
+    "MET_UINT": "u4", "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8",
+    "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+}  # fmt: skip
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 MIN_SINE = 0.2
 """Least sine of the angle between two index axes, or of one with the plane of the others."""
@@ -132,13 +138,11 @@ def _framed(path: Path, image: LabelImage, reading: Reading) -> LabelImage:
         raise BadInput(f"{path}: the header's unit is {image.unit}, not {reading.unit}")
     steps = image.steps * MM[unit]
     if reading.axes:
-        letters = reading.axes.upper()
-        if len(letters) != 3 or {LETTERS.get(c, (3, 0))[0] for c in letters} != {0, 1, 2}:
+        matrix = axis_matrix(reading.axes)
+        if matrix is None or not np.linalg.det(matrix):
             raise BadInput(f"labels: axes={reading.axes} is not where i, j and k run, one letter "
                            "each of L R, P A, S I")  # fmt: skip
-        spacing, steps = np.linalg.norm(steps, axis=0), np.zeros((3, 3))
-        for column, (row, sign) in enumerate(LETTERS[c] for c in letters):
-            steps[row, column] = sign * spacing[column]
+        steps = matrix.T * np.linalg.norm(steps, axis=0)
     elif not image.oriented:
         raise BadInput(
             f"{path}: the header states no orientation, so the heart's is unknown; save it with "
@@ -198,8 +202,54 @@ _SIGN = {"left": 1.0, "right": -1.0, "posterior": 1.0, "anterior": -1.0, "superi
 
 
 def _metaimage(path: Path) -> LabelImage:
-    values, steps, origin = read_metaimage(path)
-    return LabelImage(values, steps, origin, "mm")
+    """The image of a .mha file, in mm and LPS.
+
+    Raises:
+        BadInput: a key is missing, or there are fewer values than the header says.
+    """
+    header, data = _header(path)
+    if missing := [k for k in ("NDims", "DimSize", "ElementType", "ElementDataFile")
+                   if k not in header]:  # fmt: skip
+        raise BadInput(f"{path}: the header lacks {', '.join(missing)}")
+    n = int(header["NDims"])
+    size = [int(word) for word in header["DimSize"].split()]
+    if header["ElementType"] not in TYPES or int(header.get("ElementNumberOfChannels", 1)) != 1:
+        raise BadInput(f"{path}: values of type {header['ElementType']} are not labels")
+    if header["ElementDataFile"] != "LOCAL":
+        raise BadInput(
+            f"{path}: its values are in {header['ElementDataFile']}; save it as one .mha"
+        )
+    if header.get("CompressedData", "False").lower() == "true":
+        data = zlib.decompress(data)
+    big = header.get("BinaryDataByteOrderMSB", header.get("ElementByteOrderMSB", "False"))
+    kind = np.dtype(TYPES[header["ElementType"]]).newbyteorder(">" if big == "True" else "<")
+    if len(data) < int(np.prod(size)) * kind.itemsize:
+        raise BadInput(f"{path}: {len(data)} bytes of values, not {np.prod(size) * kind.itemsize}; "
+                       "incomplete?")  # fmt: skip
+    values = np.frombuffer(data, kind, int(np.prod(size))).reshape(size, order="F")
+    spacing = _numbers(header, ("ElementSpacing", "ElementSize"), np.ones(n))
+    matrix = _numbers(header, ("TransformMatrix", "Orientation", "Rotation"), np.eye(n))
+    origin = _numbers(header, ("Offset", "Origin", "Position"), np.zeros(n))
+    # rows of the matrix are the directions of the indices
+    steps = matrix.reshape(n, n)[:3, :3].T * spacing[:3]
+    return LabelImage(values, steps, origin[:3], "mm")
+
+
+def _header(path: Path) -> tuple[dict[str, str], bytes]:
+    """Keys and values up to ElementDataFile, which comes last, and the bytes after it."""
+    rest, header = path.read_bytes(), dict[str, str]()
+    while rest and "ElementDataFile" not in header:
+        line, _, rest = rest.partition(b"\n")
+        key, equals, value = line.decode("latin-1").partition("=")
+        if not equals:
+            raise BadInput(f"{path}: {key.strip()[:40]!r} is not a line of a MetaImage header")
+        header[key.strip()] = value.strip()
+    return header, rest
+
+
+def _numbers(header: dict[str, str], keys: tuple[str, ...], default: np.ndarray) -> np.ndarray:
+    found = next((header[key] for key in keys if key in header), "")
+    return np.array(found.split(), float) if found else default.ravel()
 
 
 READERS: dict[str, Callable[[Path], LabelImage]] = {

@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from einthoven.base.core.errors import BadInput
 from einthoven.body.segmentation.base import Base
-from einthoven.body.segmentation.image import MM, LabelImage
-from einthoven.body.segmentation.reading import NEEDED, PRESETS, Reading
+from einthoven.body.segmentation.image import LabelImage
+from einthoven.body.segmentation.reading import MM, NEEDED, PRESETS, Reading
 from einthoven.body.segmentation.regions import LOOSE
 from einthoven.body.segmentation.stack import thick_axis
 

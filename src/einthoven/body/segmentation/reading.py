@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from einthoven.base.core.errors import BadInput
 
 CAVITIES = ("lv", "rv")
@@ -18,6 +20,30 @@ PRESETS: dict[str, str] = {
 (doi:10.1016/j.media.2019.101537)."""
 NUMBERS = {"phase": int, "rv_wall": float, "pixel": float}
 KEYS = (*ROLES, "other", "unit", "axes", *NUMBERS)
+
+
+MM: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3}
+"""Millimetres in one unit."""
+DIRECTIONS: dict[str, tuple[int, float]] = {
+    "L": (0, 1.0), "R": (0, -1.0), "P": (1, 1.0), "A": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)
+}  # fmt: skip
+"""Left, right, posterior (back), anterior (front), superior (head), inferior (feet)."""
+
+
+def axis_matrix(axes: str) -> np.ndarray | None:
+    """Matrix [3, 3] whose rows are where three axes point in the patient frame.
+
+    Args:
+        axes: one letter of `DIRECTIONS` for each axis.
+
+    Returns:
+        None if these are not three such letters.
+    """
+    letters = axes.strip().upper()
+    if len(letters) != 3 or any(letter not in DIRECTIONS for letter in letters):
+        return None
+    places, signs = zip(*(DIRECTIONS[letter] for letter in letters))
+    return np.eye(3)[list(places)] * np.array(signs)[:, None] + 0.0  # no negative zeros
 
 
 @dataclass(frozen=True)

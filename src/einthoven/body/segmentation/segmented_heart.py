@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput, EinthovenError
+from einthoven.base.core.files import atomic
 from einthoven.base.core.tags import Surface
-from einthoven.base.geometry.boundary_loops import boundary_loops
-from einthoven.base.geometry.closed import check_closed
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
-from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.shape.pieces import fan, sewn
+from einthoven.base.geometry.surfaces import Surfaces, check_closed
+from einthoven.body.anatomy.shape.pieces import capped
 from einthoven.body.segmentation.base import Base, base_of_stack, base_of_volume, upright
 from einthoven.body.segmentation.contours import is_contour_table, read_contours
 from einthoven.body.segmentation.image import read_image, suffix_of
@@ -61,9 +59,7 @@ class SegmentedHeart:
         """Volumes of the cavities below the base, and of the myocardium."""
         found = {}
         for name, tag in (("lv", Surface.LV_ENDO), ("rv", Surface.RV_ENDO)):
-            cavity = self.wall.only(self.wall.face_tags == tag)
-            for loop in boundary_loops(cavity.faces):
-                cavity = sewn(cavity, [loop[::-1]], fan(cavity.points[loop[::-1]]), tag)
+            cavity = capped(self.wall.only(self.wall.face_tags == tag), tag)
             found[name] = -enclosed_volume(cavity.points, cavity.faces) / 1000
         myocardium = enclosed_volume(self.wall.points, self.wall.faces) / 1000
         return {**found, "myocardium": myocardium}

@@ -15,8 +15,7 @@ from typing import Self
 import numba
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.geometry.contouring import zero_level
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import compact, face_pieces

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import extra
 from einthoven.base.geometry.contouring import zero_level
 from einthoven.body.segmentation.base import Base
 from einthoven.body.segmentation.regions import REGIONS, VentricleMasks, smoothed

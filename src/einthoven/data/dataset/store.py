@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from einthoven.base.core.atomic import parts_of
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import parts_of
 from einthoven.data.dataset.archive import pack
 from einthoven.data.dataset.layout import Variable
 

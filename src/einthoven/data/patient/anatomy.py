@@ -10,15 +10,12 @@ import numpy as np
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
-from einthoven.base.geometry.closed import check_all_closed
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.simplex import normal_sd
-from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.surfaces import Surfaces, check_all_closed
 from einthoven.data.patient.measured import MeasuredTissue
 from einthoven.data.patient.stage import Stage
 
-OF_SOME = ("repairs", "frame", "augmentation", "surface_covariance_mm2", "measured_scenario")
-"""Attributes that only imported or augmented patients have."""
 HEART = (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO, Surface.BASE)
 
 
@@ -64,6 +61,8 @@ class Anatomy(Stage):
     """
 
     stage = "anatomy"
+    of_some = frozenset({"repairs", "frame", "augmentation", "surface_covariance_mm2",
+                         "measured_scenario"})  # fmt: skip
 
     points: np.ndarray
     faces: np.ndarray
@@ -88,11 +87,6 @@ class Anatomy(Stage):
     measured_fiber: np.ndarray | None = None
     measured_time: np.ndarray | None = None
     measured_scenario: str | None = None
-
-    def attrs(self) -> dict[str, Any]:
-        """Attributes, without those that only imported or augmented patients have."""
-        found = super().attrs()
-        return {k: v for k, v in found.items() if v is not None or k not in OF_SOME}
 
     def save(self, path: str | Path, *others: Stage) -> None:
         """Write anatomy.npz.

@@ -51,6 +51,7 @@ class LeadFields(Stage):
     """
 
     stage = "leadfield"
+    of_some = frozenset({"conductivities"})
 
     lead_field: np.ndarray
     electrode_names: np.ndarray
@@ -63,8 +64,7 @@ class LeadFields(Stage):
 
     def attrs(self) -> dict[str, Any]:
         """Attributes without the kept nodes; a file has all nodes."""
-        left_out = {"kept_nodes"} | ({"conductivities"} if self.conductivities is None else set())
-        return {key: value for key, value in super().attrs().items() if key not in left_out}
+        return {key: value for key, value in super().attrs().items() if key != "kept_nodes"}
 
     @property
     def electrodes(self) -> Electrodes:

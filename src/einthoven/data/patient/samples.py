@@ -1,7 +1,6 @@
 """Samples of a patient for learning: sdf.npz and field.npz."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -40,6 +39,7 @@ class FieldSamples(Stage):
 
     stage = "field"
     rule = "field_samples"
+    of_some = frozenset({"conductivities"})
 
     field_points: np.ndarray
     field_cell: np.ndarray
@@ -50,11 +50,6 @@ class FieldSamples(Stage):
     electrode_names: np.ndarray
     electrode_points: np.ndarray
     conductivities: dict[str, float] | None = None
-
-    def attrs(self) -> dict[str, Any]:
-        """Attributes, with conductivities only if they were drawn."""
-        found = super().attrs()
-        return {k: v for k, v in found.items() if v is not None or k != "conductivities"}
 
     @property
     def electrodes(self) -> Electrodes:

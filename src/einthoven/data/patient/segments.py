@@ -21,9 +21,9 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.fibers import Coordinates
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Coordinates
 
 LEVELS = ("basal", "mid", "apical")
 _SIX = ("anterior", "anteroseptal", "inferoseptal", "inferior", "inferolateral", "anterolateral")

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from einthoven.base.core.atomic import atomic
+from einthoven.base.core.files import atomic
 from einthoven.data.patient.parameters import PatientParameters
 
 BODY = ("patient", "split", "sex", "height_cm", "bmi")

@@ -26,6 +26,8 @@ class Stage:
     stage: ClassVar[str]
     rule: ClassVar[str] = ""
     """Rule to run again if something is missing, if its name differs from the stage's."""
+    of_some: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that only some patients have; those of others lack them."""
 
     patient: str
     """Name, p0000 ..."""
@@ -38,7 +40,8 @@ class Stage:
     def attrs(self) -> dict[str, Any]:
         """The attributes."""
         names = {v.stage_name for v in STAGE_LAYOUT[self.stage]}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in names}
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in names}
+        return {k: v for k, v in found.items() if v is not None or k not in self.of_some}
 
     def save(self, path: str | Path, *others: "Stage") -> None:
         """Write the stage, and others that share its file, atomically.

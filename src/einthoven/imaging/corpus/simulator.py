@@ -13,8 +13,7 @@ from typing import Self
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.activation import ActivationSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite

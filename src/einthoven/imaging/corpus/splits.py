@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin

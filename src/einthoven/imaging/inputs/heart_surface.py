@@ -11,7 +11,7 @@ from scipy.interpolate import RBFInterpolator
 from einthoven.base.core import check
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.tags import Surface
-from einthoven.base.plots.heart_views import HeartView
+from einthoven.base.plots.heart_maps import HeartView
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.inputs.points import N_POINTS, recording_points
 

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from einthoven.base.plots.bullseye import UNCERTAIN, Bullseye, bullseye_figure, segment_places
 from einthoven.base.plots.ecg_paper import ecg_figure
 from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.imaging_traces import VoltageTrace, voltages_figure
+from einthoven.base.plots.imaging_maps import (
+    UNCERTAIN,
+    Bullseye,
+    VoltageTrace,
+    bullseye_figure,
+    segment_places,
+    voltages_figure,
+)
 from einthoven.base.plots.style import Figure
 from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.inputs.heart_surface import RecordedHeart

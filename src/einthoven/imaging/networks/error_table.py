@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import Corpus
 from einthoven.imaging.corpus.simulations import traces

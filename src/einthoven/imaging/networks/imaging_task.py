@@ -1,6 +1,6 @@
 """Training of an imaging network on a corpus, and its predictions.
 
-A training is a network and a split of the corpus; `config.imaging_training` lists them.
+A training is a network and a split of the corpus; `config.imaging` lists them.
 """
 
 import re
@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import PATTERNS, ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.seeds import derive_seed

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.config.load import read_section
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.networks.conditioned import Conditioned

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.twin.routes import NO_CELL, last_legs, solve_tangents
 from einthoven.physics.electrophysiology.capture import WaveSources, solve_coupled

@@ -17,12 +17,11 @@ import scipy.sparse as sp
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import by_suffix
+from einthoven.base.core.files import by_suffix, read_csv
 from einthoven.base.geometry.barycentric import SkinPoints, attach
-from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.base.geometry.simplex import sparse_rows
 from einthoven.body.imported.read import read_points
-from einthoven.body.imported.sheet import csv_lines
-from einthoven.body.imported.units import MM
+from einthoven.body.segmentation.reading import MM
 from einthoven.inverse.measured.recording import ChannelRecording
 from einthoven.inverse.measured.surface_files import ClosedMesh
 
@@ -135,12 +134,12 @@ def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
 
 
 def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
-    lines = csv_lines(path)
+    lines = read_csv(path)
     if not lines or "node" not in lines[0]:
         places = read_points(path)
         return _on_skin(path, tuple(places), np.stack([*places.values()]), torso, unit)
     try:
-        names = tuple(line["name"].strip() for line in lines)
+        names = tuple(line["name"] for line in lines)
         nodes = np.array([int(line["node"]) for line in lines])
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.inverse.measured.recording import ChannelRecording
 
 SIGNAL, SAMPLE_RATES = "potvals", ("samplefrequency", "samplingfrequency", "sampling_rate",

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from einthoven.base.core.atomic import atomic
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import save_arrays
+from einthoven.base.core.files import atomic, save_arrays
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.inverse.measured.beat import qrs_of

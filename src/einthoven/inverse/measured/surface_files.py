@@ -11,7 +11,7 @@ from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import face_edges, face_pieces
 from einthoven.body.imported.read import read_surface
-from einthoven.body.imported.units import MM
+from einthoven.body.segmentation.reading import MM
 from einthoven.inverse.measured.matlab import read_matlab_surface
 
 EXTENT_MM = {"heart": (15.0, 250.0), "torso": (60.0, 1500.0)}

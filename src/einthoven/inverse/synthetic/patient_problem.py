@@ -16,12 +16,12 @@ from einthoven.base.core import check
 from einthoven.base.geometry.barycentric import SkinPoints, attach
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.base.geometry.sampling import farthest_points
-from einthoven.base.geometry.sparse_rows import sparse_rows
-from einthoven.data.patient.activation import Activation
+from einthoven.base.geometry.simplex import sparse_rows
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.inverse.synthetic.known_problem import KnownProblem
 from einthoven.numerics.bem.transfer import heart_to_torso
-from einthoven.physics.leadfield.skin import electrode_weights
+from einthoven.physics.leadfield.neumann import electrode_weights
 
 BELOW_MM, ABOVE_MM = 200.0, 150.0
 """Heights from the heart's centre between which electrodes are placed."""

@@ -21,7 +21,7 @@ from einthoven.base.core.tags import BOUNDARY, Tissue
 from einthoven.base.geometry.barycentric import tie
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.remeshing import remesh_closed
-from einthoven.base.geometry.sparse_rows import sparse_rows
+from einthoven.base.geometry.simplex import sparse_rows
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.inverse.problem.inverse_problem import SourceSurface

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from einthoven.base.core.names import STANDARD_ELECTRODES
-from einthoven.data.patient.activation import Activation
-from einthoven.data.patient.ecg import Ecg as PatientEcg
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
+from einthoven.data.patient.stages import Ecg as PatientEcg
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 

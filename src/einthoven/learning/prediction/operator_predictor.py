@@ -19,10 +19,9 @@ from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
-from einthoven.numerics.bem.bem_body import BemBody
+from einthoven.numerics.bem.bem_body import BemBody, closed_surface
 from einthoven.numerics.bem.incident import coarsened
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem
-from einthoven.numerics.bem.surface import closed_surface
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads
 
@@ -80,14 +79,13 @@ class OperatorPredictor:
             field_grad = self._at_field_samples(patient, electrodes, sigma) if field else None
         if sd is not None:
             check = check.with_sd(float(sd.mean()), self.operator.usual_sd_deg)
-        frame = _Frame.of(anatomy, sigma)
         return Prediction(
-            heart_grad=frame.patient(grad),
+            heart_grad=_in_patient_frame(grad, anatomy, sigma),
             field_grad=field_grad,
             electrode_names=np.asarray(electrodes.names),
             electrode_points=electrodes.points,
             heart_sd_deg=sd,
-            member_grad=None if members is None else frame.patient(members),
+            member_grad=None if members is None else _in_patient_frame(members, anatomy, sigma),
             seconds={
                 "seconds_inputs": begin - start,
                 "seconds_network": end - begin,
@@ -120,7 +118,7 @@ class OperatorPredictor:
         inside = field.field_tissue == Tissue.MYOCARDIUM
         inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma)
         found = np.empty((*field.field_grad.shape[:2], 3), np.float32)
-        found[:, inside] = _Frame.of(anatomy, sigma).patient(self.operator.predict(inputs)[0])
+        found[:, inside] = _in_patient_frame(self.operator.predict(inputs)[0], anatomy, sigma)
         torso = _torso_without_heart(anatomy, electrodes.points)
         box = torso.box + WITHIN_BOX * np.array([[1.0], [-1.0]])
         elsewhere = np.clip(field.field_points[~inside].astype(float), *box)
@@ -128,22 +126,10 @@ class OperatorPredictor:
         return found
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Transform from the operator's frame and unit (heart, 1/mm^2) to patient and kOhm/mm."""
-
-    rotation: np.ndarray
-    sigma_torso: float
-
-    @classmethod
-    def of(cls, anatomy: Anatomy, sigma: LeadFieldSettings) -> "_Frame":
-        """Transform for a patient."""
-        return cls(anatomy.heart_rotation, sigma.sigma_torso_s_per_m)
-
-    def patient(self, grad: np.ndarray) -> np.ndarray:
-        """Gradients [..., 3] in the patient frame."""
-        turned = grad @ (self.rotation.T / self.sigma_torso).astype(np.float32)
-        return turned.astype(np.float32, copy=False)
+def _in_patient_frame(grad: np.ndarray, anatomy: Anatomy, sigma: LeadFieldSettings) -> np.ndarray:
+    """Gradients [..., 3] kOhm/mm in the patient frame, from the heart frame and 1/mm^2."""
+    turn = anatomy.heart_rotation.T / sigma.sigma_torso_s_per_m
+    return (grad @ turn.astype(np.float32)).astype(np.float32, copy=False)
 
 
 def _torso_without_heart(anatomy: Anatomy, electrode_points: np.ndarray) -> BoundaryLeadFields:

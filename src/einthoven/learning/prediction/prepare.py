@@ -9,13 +9,11 @@ import numpy as np
 
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import MissingExtra
+from einthoven.base.core.errors import BadInput, MissingExtra
 from einthoven.base.core.log import logger
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.body.fibers.coordinates import ventricular_coordinates
-from einthoven.body.fibers.fields import solve_wall_fields
-from einthoven.body.fibers.ldrb import assign_fibers
+from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.imported.read import read_points
 from einthoven.body.imported.sheet import Row, read_sheet

@@ -130,8 +130,8 @@ class PackedOperator(Pretrained):
         return OperatorPredictor(self.operator).predict(patient, electrodes, sigma, machine)
 
     def export(self, path: str | Path) -> None:
-        """Write kernel and contraction; see `torchscript_operator.OperatorModule`."""
-        from einthoven.learning.prediction.torchscript_operator import export_operator
+        """Write kernel and contraction; see `torchscript.OperatorModule`."""
+        from einthoven.learning.prediction.torchscript import export_operator
 
         export_operator(path, self.operator.networks, self.about())
 

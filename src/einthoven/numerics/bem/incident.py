@@ -15,9 +15,8 @@ from einthoven.base.core import check
 from einthoven.base.geometry.barycentric import attach
 from einthoven.base.geometry.remeshing import remesh_to
 from einthoven.base.geometry.sampling import farthest_points
-from einthoven.numerics.bem.bem_body import BemBody, Inclusion
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion, Triangles, closed_surface
 from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem, on_skin
-from einthoven.numerics.bem.surface import Triangles, closed_surface
 
 MAX_NODES = 1600
 N_REGION, N_CANDIDATES = 200, 2000

@@ -38,9 +38,8 @@ from einthoven.base.core.threads import in_blocks
 from einthoven.base.geometry.barycentric import SkinPoints, tie
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.surface_operators import lumped_areas
-from einthoven.numerics.bem.bem_body import BemBody
+from einthoven.numerics.bem.bem_body import BemBody, Triangles
 from einthoven.numerics.bem.integrals import layers
-from einthoven.numerics.bem.surface import Triangles
 
 MAX_DISTANCE_MM = 5.0
 """An electrode farther from the skin than this is rejected as a mistake, as with finite elements.

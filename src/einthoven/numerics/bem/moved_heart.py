@@ -13,8 +13,8 @@ import numpy as np
 from scipy.linalg import inv, solve
 
 from einthoven.base.core.errors import BadInput
+from einthoven.numerics.bem.bem_body import Triangles, closed_surface
 from einthoven.numerics.bem.integrals import layers
-from einthoven.numerics.bem.surface import Triangles, closed_surface
 
 SEEN = 1e-6
 """Share of the whole sphere, as in `bem.bem_body`."""

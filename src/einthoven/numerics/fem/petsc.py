@@ -10,7 +10,7 @@ with suppress(ModuleNotFoundError):
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import extra
 
 with extra("solve", "solving with PETSc"):
     from petsc4py import PETSc

@@ -9,8 +9,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from einthoven.base.core import check
-from einthoven.base.core.errors import BadInput, NotConverged
-from einthoven.base.core.extras import MissingExtra
+from einthoven.base.core.errors import BadInput, MissingExtra, NotConverged
 from einthoven.base.core.log import logger
 
 type Columns = np.ndarray | sp.csc_array
@@ -18,9 +17,9 @@ type Columns = np.ndarray | sp.csc_array
 
 BACKENDS = {
     "mumps": ("einthoven.numerics.fem.mumps", "Mumps"),
-    "pardiso": ("einthoven.numerics.fem.pardiso", "Pardiso"),
-    "cholmod": ("einthoven.numerics.fem.cholmod", "Cholmod"),
-    "amg": ("einthoven.numerics.fem.amg", "Amg"),
+    "pardiso": ("einthoven.numerics.fem.optional_direct", "Pardiso"),
+    "cholmod": ("einthoven.numerics.fem.optional_direct", "Cholmod"),
+    "amg": ("einthoven.numerics.fem.multigrid", "Amg"),
     "cg": ("einthoven.numerics.fem.conjugate_gradients", "ConjugateGradients"),
 }
 """Module and class, imported on demand: each but the last needs an extra package."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from einthoven.base.config.section import Section
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.seeds import derive_seed
 
 

@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from einthoven.base.core.errors import BadInput
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.log import logger
 
 EXPERIMENT = "einthoven"

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from einthoven.base.config.models import LeadFieldSettings
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.leadfield.conductivity import bulk
 from einthoven.physics.leadfield.neumann import NeumannProblem

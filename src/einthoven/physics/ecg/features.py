@@ -19,7 +19,7 @@ import numpy as np
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.core.names import LEADS
-from einthoven.data.patient.ecg import Ecg
+from einthoven.data.patient.stages import Ecg
 from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.delineation.delineate import Delineation, LeadBeat, delineate
 

@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.physics.ecg.forward import forward_potential, source_energy
 from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition

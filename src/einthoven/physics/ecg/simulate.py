@@ -6,15 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
-from einthoven.data.patient.activation import Activation
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation, Ecg
 from einthoven.physics.ecg.features import FEATURES, measured, unit_of
 from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.physics.ecg.leads import twelve_lead

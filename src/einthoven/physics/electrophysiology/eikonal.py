@@ -18,8 +18,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from einthoven.base.core import check
-from einthoven.base.core.errors import BadInput, NotConverged, StepFailed
-from einthoven.base.core.extras import extra
+from einthoven.base.core.errors import BadInput, NotConverged, StepFailed, extra
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.physics.electrophysiology.hopf_lax import Tetrahedra, best_updates, correct_labels
 

@@ -8,7 +8,7 @@ layer of cells of a 4 mm mesh would be the whole wall of the right ventricle.
 import numpy as np
 from scipy.sparse import csr_array
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.patient import Patient

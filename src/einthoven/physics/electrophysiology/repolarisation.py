@@ -12,12 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.laplace import solve_laplace
 from einthoven.numerics.fem.solvers import make_solver

@@ -10,8 +10,7 @@ from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.solvers import choose
 from einthoven.physics.leadfield.conductivity import bulk
-from einthoven.physics.leadfield.neumann import NeumannProblem
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
+from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 
 ELECTRODES_AT_ONCE = 64
 """Large enough to keep a factor in the cache, small enough for dense copies."""
@@ -64,7 +63,7 @@ def fields_of_loads(
 
     Args:
         patient: with mesh and fibres.
-        delta: [electrode, node], rows sum to one: `skin.electrode_weights`, or P1
+        delta: [electrode, node], rows sum to one: `neumann.electrode_weights`, or P1
             weights of places inside the body (`geometry.tet_places`), for electrograms.
         config: conductivities and solver.
         dtype: of the lead field.

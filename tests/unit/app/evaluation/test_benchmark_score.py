@@ -19,7 +19,7 @@ from einthoven.app.evaluation.benchmark.submission import (
     Submission,
 )
 from einthoven.app.evaluation.benchmark.task import STORE, BenchmarkTask
-from einthoven.base.config.render import as_params
+from einthoven.base.config.load import as_params
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator

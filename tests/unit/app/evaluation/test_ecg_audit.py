@@ -17,9 +17,9 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.data.dataset.consolidate import consolidate
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Ecg
 from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.features import (
     FEATURES,

@@ -20,12 +20,12 @@ from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.files import load_arrays, read_json, save_arrays
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.ecg import Ecg
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.samples import FieldSamples
+from einthoven.data.patient.stages import Ecg
 
 NAMES = np.array([*STANDARD_ELECTRODES, "A000"])
 TIME = np.arange(0.0, 200.0, 1.0)

@@ -11,7 +11,7 @@ from einthoven.app.report.patient_page import (
 )
 from einthoven.base.config.models import ActivationSettings as ActivationConfig
 from einthoven.base.core.errors import BadInput
-from einthoven.base.plots import heart_views
+from einthoven.base.plots import heart_maps
 from einthoven.physics.electrophysiology.repolarisation import apd90_field
 from einthoven.physics.electrophysiology.scenarios import activate
 
@@ -26,7 +26,7 @@ def patient():
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr(heart_views, "HEIGHT_PX", 90)
+    monkeypatch.setattr(heart_maps, "HEIGHT_PX", 90)
 
 
 def bars(figure):

@@ -21,7 +21,7 @@ from einthoven.app.report.viewer.packing import Packed
 from einthoven.app.report.viewer.scene import OHM, PATIENT_BYTES, scene_of
 from einthoven.app.report.viewer.surface import HeartShown, thinned
 from einthoven.app.report.viewer.viewer_page import write_scene, write_view
-from einthoven.base.config.repolarisation import RepolarisationSettings
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays
 from einthoven.base.geometry.triangles import unique_edges

@@ -114,10 +114,10 @@ REACHES = {
         "shapes",
         "imaging_simulate",
     },
-    "body/anatomy/population/measures.py": {"population"},
+    "body/anatomy/population/comparison.py": {"population"},
     "body/imported/read.py": {"import_patient"},
     "base/config/physiology.py": {"import_patient", "patient_store"},
-    "body/mesh/sliver.py": {"mesh"},
+    "body/mesh/quality.py": {"mesh"},
     "body/fibers/ldrb.py": {"fibers"},
     "numerics/fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
     | INVERSE

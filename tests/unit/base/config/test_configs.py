@@ -10,7 +10,7 @@ import yaml
 
 from einthoven.app.cli import main
 from einthoven.base.config import Config, as_params, load, validate
-from einthoven.base.config.render import render, schema
+from einthoven.base.config.load import render, schema
 from einthoven.base.core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[4]

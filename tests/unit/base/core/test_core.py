@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from einthoven.base.core import check, files, seeds
-from einthoven.base.core.atomic import HOST
 from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.core.files import HOST
 from einthoven.base.geometry import simplex
 
 TET = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 4]])

@@ -5,9 +5,9 @@ import pytest
 from helpers.encoders import sphere
 
 from einthoven.base.core.errors import BadInput, StepFailed
-from einthoven.base.geometry.closed import check_closed
 from einthoven.base.geometry.contouring import Grid
 from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.surfaces import check_closed
 from einthoven.base.metrics.surfaces import chamfer, surface_chamfer
 
 

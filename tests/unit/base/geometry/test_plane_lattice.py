@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from einthoven.base.core.errors import StepFailed
-from einthoven.base.geometry.plane_lattice import plane_lattice
 from einthoven.base.geometry.simplex import triangle_area_vectors
-from einthoven.base.geometry.triangles import triangle_quality
+from einthoven.base.geometry.triangles import plane_lattice, triangle_quality
 
 
 def circle(radius, n, centre=(0.0, 0.0), turn=0.0):

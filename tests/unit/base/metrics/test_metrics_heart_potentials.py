@@ -20,9 +20,6 @@ from einthoven.base.metrics.activation_times import (
 )
 from einthoven.base.metrics.potentials import (
     PotentialErrors,
-    correlation_coefficient,
-    mean_squared_error,
-    relative_error,
     spatial_correlation,
     temporal_correlation,
 )
@@ -40,10 +37,11 @@ def sphere(radius=30.0, level=3):
 def test_errors_are_those_of_the_paper_on_a_pair_by_hand():
     truth = np.array([[0.0, 1, 2], [2, 2, 5]])
     found = np.array([[1.0, 1, 1], [2, 3, 4]])
-    assert relative_error(found, truth) == pytest.approx(np.sqrt((1 + 0 + 1 + 0 + 1 + 1) / 38))
-    assert mean_squared_error(found, truth) == pytest.approx(4 / 6)
+    errors = PotentialErrors.of(found, truth)
+    assert errors.re == pytest.approx(np.sqrt((1 + 0 + 1 + 0 + 1 + 1) / 38))
+    assert errors.mse == pytest.approx(4 / 6)
     # without node means: truth (-1 0 1), (-1 -1 2); found (0 0 0), (-1 0 1)
-    assert correlation_coefficient(found, truth) == pytest.approx(3 / np.sqrt(2 * 8))
+    assert errors.cc == pytest.approx(3 / np.sqrt(2 * 8))
     np.testing.assert_allclose(temporal_correlation(found, truth), [0, 3 / np.sqrt(2 * 6)])
     # two nodes: one difference, so a correlation of its sign
     np.testing.assert_allclose(spatial_correlation(found, truth), [1, 1, 1])
@@ -65,13 +63,13 @@ def test_a_level_of_each_node_leaves_cc_and_not_the_spatial_one():
     found = truth + 5 * RNG.standard_normal((50, 1))
     errors = PotentialErrors.of(found, truth)
     assert errors.cc == pytest.approx(1) and errors.spatial_cc < 0.5
-    assert correlation_coefficient(np.zeros_like(truth), truth) == 0
+    assert PotentialErrors.of(np.zeros_like(truth), truth).cc == 0
     with pytest.raises(BadInput, match="zero"):
-        relative_error(found, 0 * truth)
+        PotentialErrors.of(found, 0 * truth)
     with pytest.raises(BadInput, match="varies"):
-        correlation_coefficient(truth, np.ones_like(truth))
+        PotentialErrors.of(truth, np.ones_like(truth))
     with pytest.raises(BadInput, match="shape"):
-        relative_error(found[:3], truth)
+        PotentialErrors.of(found[:3], truth)
 
 
 def test_activation_times_of_travelling_upstrokes_to_a_fraction_of_a_sample():

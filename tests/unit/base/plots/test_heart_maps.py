@@ -5,8 +5,7 @@ import pytest
 import pyvista as pv
 from matplotlib.colors import to_rgb
 
-from einthoven.base.plots.heart_maps import Bands, HeartMap, heart_maps_figure
-from einthoven.base.plots.heart_views import SIDES, HeartView
+from einthoven.base.plots.heart_maps import SIDES, Bands, HeartMap, HeartView, heart_maps_figure
 
 ENDS = {"R": (-1, 0, 0), "L": (1, 0, 0), "A": (0, -1, 0), "P": (0, 1, 0)}
 CENTRE, RADIUS = np.array([40.0, -70.0, 15.0]), 35.0

@@ -9,8 +9,7 @@ from einthoven.app.report.page import PageSection, Picture, Table, png_bytes, wr
 from einthoven.app.report.run import shown_method
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
-from einthoven.base.plots.ecg_paper import LAYOUT, ecg_figure
-from einthoven.base.plots.ecg_print import ecg_print_figure
+from einthoven.base.plots.ecg_paper import LAYOUT, ecg_figure, ecg_print_figure
 from einthoven.base.plots.errors import (
     cdf_figure,
     comparison_figure,

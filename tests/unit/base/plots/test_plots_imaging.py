@@ -8,9 +8,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Wedge
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.plots.bullseye import UNCERTAIN, Bullseye, bullseye_figure, segment_places
 from einthoven.base.plots.heart_maps import Bands
-from einthoven.base.plots.imaging_traces import VoltageTrace, voltages_figure
+from einthoven.base.plots.imaging_maps import (
+    UNCERTAIN,
+    Bullseye,
+    VoltageTrace,
+    bullseye_figure,
+    segment_places,
+    voltages_figure,
+)
 from einthoven.data.patient.segments import AHA_SEGMENTS
 
 TIME = np.arange(500.0)
@@ -19,7 +25,7 @@ AREA = np.pi * (4.0**2 + 3.5**2)
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr("einthoven.base.plots.heart_views.HEIGHT_PX", 80)
+    monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)
 
 
 def lightness(colour):

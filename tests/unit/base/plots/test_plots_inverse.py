@@ -5,20 +5,19 @@ import pytest
 from helpers.recordings import ellipsoid
 from matplotlib.colors import to_rgb
 
-from einthoven.base.plots.inverse_looks import LOOKS, look_of
+from einthoven.base.plots.heart_maps import Bands
+from einthoven.base.plots.inverse_curves import LOOKS, TracePanel, look_of, traces_figure
 from einthoven.base.plots.inverse_maps import (
     ElectrodeMarks,
     Panel,
-    PotentialScale,
     body_and_heart_figure,
     closed_surface,
 )
-from einthoven.base.plots.inverse_traces import TracePanel, traces_figure
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr("einthoven.base.plots.heart_views.HEIGHT_PX", 80)
+    monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)
 
 
 POINTS, FACES = ellipsoid(1, (40.0, 35.0, 45.0))
@@ -31,7 +30,7 @@ def lightness(colour):
 
 @pytest.mark.parametrize("low, high", [(-20.3, 15.1), (0.0, 1.0), (3e-4, 5e-4), (2.0, 2.0)])
 def test_a_scale_holds_all_values_and_brightens_throughout(low, high):
-    scale = PotentialScale.of(np.array([low, high]))
+    scale = Bands.of_potentials(np.array([low, high]))
     ends = scale.edges[0] - 1e-12, scale.edges[-1] + 1e-12
     assert ends[0] <= low <= high <= ends[1] and 4 <= len(scale.edges) <= 16
     assert (np.diff([lightness(c) for c in scale.colours.colors]) > 0).all()

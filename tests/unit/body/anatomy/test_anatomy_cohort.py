@@ -3,8 +3,7 @@ import pytest
 
 from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.body.anatomy.population.cohort import draw_patient, latin_hypercube
-from einthoven.body.anatomy.population.splits import block_splits
+from einthoven.body.anatomy.population.cohort import block_splits, draw_patient, latin_hypercube
 
 SECTION = CohortSettings(
     seed=1,

@@ -25,10 +25,10 @@ from einthoven.body.anatomy.shape.heart_check import (
     heart_volumes,
 )
 from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM, load_atlas
-from einthoven.body.anatomy.shape.heart_template import build_template
 from einthoven.body.anatomy.shape.model import ShapeModel
 from einthoven.body.anatomy.shape.parametric_heart import (
     PARAMETERS,
+    build_template,
     level,
     level_gradient,
     mean_parameters,

@@ -7,7 +7,7 @@ from scipy.special import ellipe
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
-from einthoven.body.anatomy.population import girths, measures
+from einthoven.body.anatomy.population import comparison, girths
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.torso import TorsoSurface
@@ -44,11 +44,11 @@ def test_a_line_crosses_walls_where_they_are():
             (Surface.RV_ENDO, tube(15.0, 50.0)),
         ]
     )
-    found = measures.walls_at(heart, -31.4)
+    found = comparison.walls_at(heart, -31.4)
     wanted = [-50.0, -24.0, 24.0, 35.0, 65.0, 90.0]
     np.testing.assert_allclose(list(found.values()), wanted, atol=0.15)
     with pytest.raises(StepFailed, match="no epi wall"):
-        measures.walls_at(heart, 500.0)
+        comparison.walls_at(heart, 500.0)
     swapped = joined(
         [
             (Surface.EPI, tube(70.0, 20.0)),
@@ -57,14 +57,14 @@ def test_a_line_crosses_walls_where_they_are():
         ]
     )
     with pytest.raises(StepFailed, match="out of order"):
-        measures.walls_at(swapped, 0.0)
+        comparison.walls_at(swapped, 0.0)
 
 
 def test_an_edge_on_the_line_counts_once():
     points = np.array([[5.0, -1, -1], [5, 1, -1], [5, 0, 1], [5, 0, -3]])
     faces = np.array([[0, 1, 2], [1, 0, 3]])
-    np.testing.assert_allclose(measures.line_crossings(points, faces, -1.0), [5.0])
-    assert len(measures.line_crossings(points, faces, 7.0)) == 0
+    np.testing.assert_allclose(comparison.line_crossings(points, faces, -1.0), [5.0])
+    assert len(comparison.line_crossings(points, faces, 7.0)) == 0
 
 
 def test_share_of_the_lv_in_two_balls():
@@ -78,7 +78,7 @@ def test_share_of_the_lv_in_two_balls():
         ]
     )
     lv, rv = 28.0**3 - 20.0**3, 33.0**3 - 28.0**3
-    assert measures.lv_share(heart) == pytest.approx(lv / (lv + rv), abs=0.015)
+    assert comparison.lv_share(heart) == pytest.approx(lv / (lv + rv), abs=0.015)
 
 
 def test_septum_counts_as_lv():
@@ -91,7 +91,7 @@ def test_septum_counts_as_lv():
         ]
     )
     septum, free = 30.0**3 - 20.0**3, 50.0**3 - 46.0**3
-    assert measures.lv_share(heart) == pytest.approx(septum / (septum + free), abs=0.02)
+    assert comparison.lv_share(heart) == pytest.approx(septum / (septum + free), abs=0.02)
 
 
 def test_a_heart_twice_as_large():
@@ -102,7 +102,7 @@ def test_a_heart_twice_as_large():
         heart.face_tags,
         {name: 2 * place for name, place in heart.landmarks.items()},
     )
-    small, large = measures.heart_measures(heart), measures.heart_measures(double)
+    small, large = comparison.heart_measures(heart), comparison.heart_measures(double)
     for name, value in small.items():
         factor = {"lv_volume": 8, "rv_volume": 8, "lv_mass": 8}.get(name, 2)
         factor = 1 if name in ("sphericity", "relative_wall") else factor
@@ -110,7 +110,7 @@ def test_a_heart_twice_as_large():
 
 
 def test_measures_hardly_depend_on_the_mesh():
-    coarse, fine = (measures.heart_measures(heart_surfaces(np.zeros(10), e)) for e in (4.0, 2.2))
+    coarse, fine = (comparison.heart_measures(heart_surfaces(np.zeros(10), e)) for e in (4.0, 2.2))
     for name, value in coarse.items():
         assert fine[name] == pytest.approx(value, rel=0.03), name
 

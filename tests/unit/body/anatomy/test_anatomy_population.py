@@ -11,12 +11,15 @@ from einthoven.base.config.models import CohortSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays
 from einthoven.body.anatomy.population import cohort, comparison
-from einthoven.body.anatomy.population.covariates import (
+from einthoven.body.anatomy.population.reference import (
+    BMI,
+    HEART,
+    SEXES,
+    TORSO,
     BodySize,
     CovariateRegression,
     load_regression,
 )
-from einthoven.body.anatomy.population.reference import BMI, HEART, SEXES, TORSO
 from einthoven.data.patient.parameters import PatientParameters
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tools"))

@@ -8,8 +8,7 @@ from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.files import write_json
 from einthoven.base.core.tags import CLOSED_SURFACES, Surface
 from einthoven.base.geometry.signed_distance import surface_distance
-from einthoven.body.anatomy.body import build_anatomy
-from einthoven.body.anatomy.placement import place_heart
+from einthoven.body.anatomy.body import build_anatomy, place_heart
 from einthoven.body.anatomy.pose import POSE, PhysicalPose, rotation_about
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
 from einthoven.body.anatomy.shape.torso import torso_surface

@@ -11,7 +11,7 @@ from einthoven.base.core.files import load_arrays
 from einthoven.base.geometry import barycentric as skin_points
 from einthoven.base.geometry.simplex import enclosed_volume, triangle_area_vectors
 from einthoven.body.anatomy.shape import torso
-from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS
+from einthoven.body.anatomy.shape.model import TORSO_ATLAS
 from einthoven.body.anatomy.shape.torso import load_atlas, torso_surface
 
 SAMPLES = 2 * qmc.LatinHypercube(10, seed=9).random(8) - 1

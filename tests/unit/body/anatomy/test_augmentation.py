@@ -11,7 +11,7 @@ import pytest
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
 from einthoven.base.config.augmentation import AugmentationSettings
-from einthoven.base.config.conductivities import drawn_conductivities
+from einthoven.base.config.drawn import drawn_conductivities
 from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
@@ -21,19 +21,20 @@ from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.body import build_anatomy
-from einthoven.body.anatomy.deformation import DRAWN_BACK, Deformation
-from einthoven.body.anatomy.population.cohort import draw_patient
-from einthoven.body.anatomy.population.girths import torso_measures
-from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
-from einthoven.body.anatomy.shape.deformed_heart import HeartDeformation
-from einthoven.body.anatomy.shape.deformed_torso import (
+from einthoven.body.anatomy.deformation import (
+    DRAWN_BACK,
     SITE_MARGIN_MM,
     VOLUME_RANGE_ML,
+    Deformation,
     TorsoDeformation,
     check_torso,
     cut_torso,
     moved_sites,
 )
+from einthoven.body.anatomy.population.cohort import draw_patient
+from einthoven.body.anatomy.population.girths import torso_measures
+from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
+from einthoven.body.anatomy.shape.deformed_heart import HeartDeformation
 from einthoven.body.anatomy.shape.heart_check import VOLUME_RANGES_ML, check_heart
 from einthoven.body.anatomy.shape.torso import torso_surface
 

@@ -11,7 +11,7 @@ from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.shape.heart_check import thickness
 from einthoven.body.anatomy.shape.tagged_heart import checked_wall
-from einthoven.body.anatomy.shape.thickening import thickened
+from einthoven.body.imported.walls import thickened
 
 
 @pytest.fixture(scope="module")

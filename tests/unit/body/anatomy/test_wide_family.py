@@ -15,8 +15,7 @@ from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
-from einthoven.body.anatomy.shape.curved_base import BaseCurve
-from einthoven.body.anatomy.shape.deformed_heart import HeartDeformation
+from einthoven.body.anatomy.shape.deformed_heart import BaseCurve, HeartDeformation
 
 WIDE = load(Path(__file__).resolve().parents[4] / "config/any_body.yaml")
 FINE_FOR_A_PART = WIDE.augmentation.model_copy(update={"fine_share": 0.15})

@@ -11,8 +11,8 @@ import pytest
 
 from einthoven.app.cli import main
 from einthoven.base.core.errors import BadInput
-from einthoven.body.atlases import catalogue, download, fetch
-from einthoven.body.atlases.catalogue import CATALOGUE, Remote
+from einthoven.body.atlases import fetch
+from einthoven.body.atlases.fetch import CATALOGUE, Remote
 
 CONTENT = b"a published file" * 5000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -56,7 +56,7 @@ def nobody_listens():
 
 def test_the_first_address_that_delivers_is_taken(address, tmp_path):
     urls = (nobody_listens(), f"{address}/none", f"{address}/cut", f"{address}/whole")
-    download.fetch_file(Remote("file", urls, SHA256), tmp_path)
+    fetch.fetch_file(Remote("file", urls, SHA256), tmp_path)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -75,7 +75,7 @@ def test_what_fails_leaves_nothing_and_says_where_to_get_it(
 ):
     url = nobody_listens() if path is None else address + path
     with pytest.raises(BadInput, match=reason) as caught:
-        download.fetch_file(Remote("file", (url,), sha256), tmp_path / "atlases")
+        fetch.fetch_file(Remote("file", (url,), sha256), tmp_path / "atlases")
     assert f"get {url}" in str(caught.value) and "\n" not in str(caught.value)
     assert not list(tmp_path.rglob("*file*"))
 
@@ -83,14 +83,14 @@ def test_what_fails_leaves_nothing_and_says_where_to_get_it(
 def test_a_file_that_is_there_is_not_fetched_again_unless_changed(address, tmp_path, caplog):
     remote = Remote("file", (f"{address}/whole",), SHA256)
     (tmp_path / "file").write_bytes(b"damaged")
-    download.fetch_file(remote, tmp_path)
+    fetch.fetch_file(remote, tmp_path)
     assert (tmp_path / "file").read_bytes() == CONTENT
-    download.fetch_file(replace(remote, urls=(nobody_listens(),)), tmp_path)
+    fetch.fetch_file(replace(remote, urls=(nobody_listens(),)), tmp_path)
 
 
 def test_an_unknown_checksum_is_said_to_be_unknown(address, tmp_path, caplog):
     with caplog.at_level("WARNING", logger="einthoven"):
-        download.fetch_file(Remote("file", (f"{address}/whole",)), tmp_path)
+        fetch.fetch_file(Remote("file", (f"{address}/whole",)), tmp_path)
     assert "no checksum is published" in caplog.text and SHA256 in caplog.text
 
 
@@ -98,13 +98,13 @@ def test_members_of_a_zip_are_found_in_any_folder(tmp_path):
     archive = tmp_path / "model.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("deep/down/wanted.mat", b"1")
-    download.unpack(archive, tmp_path, ["wanted.mat"])
+    fetch.unpack(archive, tmp_path, ["wanted.mat"])
     assert (tmp_path / "wanted.mat").read_bytes() == b"1"
     with pytest.raises(BadInput, match="holds no other.mat"):
-        download.unpack(archive, tmp_path, ["other.mat"])
+        fetch.unpack(archive, tmp_path, ["other.mat"])
     archive.write_bytes(archive.read_bytes()[:40])
     with pytest.raises(BadInput, match="truncated"):
-        download.unpack(archive, tmp_path, ["wanted.mat"])
+        fetch.unpack(archive, tmp_path, ["wanted.mat"])
 
 
 def test_the_command_downloads_and_converts(address, tmp_path, monkeypatch, capsys):
@@ -112,9 +112,9 @@ def test_the_command_downloads_and_converts(address, tmp_path, monkeypatch, caps
     remotes = []
     for path in sorted((tmp_path / "published").iterdir()):
         Internet.files[path.name] = path.read_bytes()
-        remotes.append(Remote(path.name, (f"{address}/file/{path.name}",), download.sha256(path)))
+        remotes.append(Remote(path.name, (f"{address}/file/{path.name}",), fetch.sha256_of(path)))
     local = replace(CATALOGUE["uk-biobank"], files=tuple(remotes))
-    monkeypatch.setitem(catalogue.CATALOGUE, "uk-biobank", local)
+    monkeypatch.setitem(fetch.CATALOGUE, "uk-biobank", local)
     monkeypatch.setattr(fetch, "SHIPPED_EDGES_MM", ())
     assert main(["fetch", "uk-biobank", "--to", str(tmp_path / "a"), "--modes", "3"]) == 0
     assert "uk-biobank.npz: written" in capsys.readouterr().out

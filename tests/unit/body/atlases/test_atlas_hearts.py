@@ -13,8 +13,8 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
-from einthoven.body.anatomy.shape.atlas_file import load_atlas_file, save_atlas
 from einthoven.body.anatomy.shape.atlas_heart import heart_model, heart_surfaces
+from einthoven.body.anatomy.shape.model import load_atlas_file, save_atlas
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.body.atlases import fetch, ukb
 from einthoven.body.mesh.surfaces import check_surfaces

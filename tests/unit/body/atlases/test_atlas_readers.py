@@ -9,7 +9,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.anatomy.shape.model import ShapeModel
-from einthoven.body.atlases import bai, mpii, schuler, ukb, ventricles
+from einthoven.body.atlases import bai, mpii, schuler, ukb
 from einthoven.body.atlases.components import principal_components
 
 
@@ -71,13 +71,13 @@ def test_the_left_muscle_may_come_as_outside_or_as_shell():
         np.concatenate([points + 0.2 * stand_in.TURN[:, 2], lv[0]]),  # tops must not coincide
         np.concatenate([faces, lv[1][:, ::-1] + len(points)]),
     )
-    planes = [ventricles._base_plane(lv, its, rv) for its in (outside, shell)]
+    planes = [bai._base_plane(lv, its, rv) for its in (outside, shell)]
     for up, height in planes:
         np.testing.assert_allclose(up, stand_in.TURN[:, 2], atol=0.02)
         assert height == pytest.approx(stand_in.SHIFT @ stand_in.TURN[:, 2] - 2.0, abs=0.5)
     far = (outside[0] * 2, outside[1])
     with pytest.raises(BadInput, match="no open base"):
-        ventricles._base_plane(lv, (far[0] - far[0].mean(axis=0) + lv[0].mean(axis=0), far[1]), rv)
+        bai._base_plane(lv, (far[0] - far[0].mean(axis=0) + lv[0].mean(axis=0), far[1]), rv)
 
 
 def test_bai_refuses_standard_deviations_other_units_and_scaled_modes(bai_folder, tmp_path):

@@ -15,10 +15,10 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.anatomy.electrodes import RULE_LANDMARKS, standard_electrodes
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.body.imported.anatomy import cohort_entry
+from einthoven.body.imported.frame import to_patient_frame, unit_of
 from einthoven.body.imported.read import boundary_of, read_heart, read_points, read_surface
 from einthoven.body.imported.sheet import read_sheet
 from einthoven.body.imported.sites import imported_sites
-from einthoven.body.imported.units import to_patient_frame, unit_of
 
 
 def box():

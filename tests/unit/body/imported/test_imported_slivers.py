@@ -16,8 +16,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import triangle_quality
 from einthoven.body.anatomy.shape.carry import outward
 from einthoven.body.anatomy.shape.tagged_heart import placed_heart
-from einthoven.body.imported.repair import repair_closed
-from einthoven.body.imported.slivers import even_out
+from einthoven.body.imported.repair import even_out, repair_closed
 from einthoven.body.imported.wall_tags import tag_wall
 
 

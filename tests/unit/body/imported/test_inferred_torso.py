@@ -10,10 +10,9 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.body.anatomy.electrodes import standard_electrodes
 from einthoven.body.anatomy.inferred.evidence import TorsoEvidence
-from einthoven.body.anatomy.inferred.placed_skin import PlacedSkin
+from einthoven.body.anatomy.inferred.placed_skin import DEPARTURE_MM, PlacedSkin, skin_prior
 from einthoven.body.anatomy.inferred.shape_posterior import TorsoPosterior, infer_torso
-from einthoven.body.anatomy.inferred.skin_prior import DEPARTURE_MM, skin_prior
-from einthoven.body.anatomy.population.covariates import BodySize
+from einthoven.body.anatomy.population.reference import BodySize
 from einthoven.body.anatomy.shape.torso import TorsoSurface, landmark_ties, torso_surface
 
 MAN = BodySize("male", 182.0, 27.0)

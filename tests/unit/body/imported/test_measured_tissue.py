@@ -9,11 +9,11 @@ import pyvista as pv
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.carp import write_carp
 from einthoven.base.geometry.tet_places import TetPlaces
-from einthoven.body.fibers.measured import with_measured_fibers
+from einthoven.body.fibers.ldrb import with_measured_fibers
 from einthoven.body.imported.measured import read_measured
 from einthoven.body.imported.sheet import Row
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.measured import MeasuredTissue
+from einthoven.data.patient.stages import Fibers
 
 
 def box(n, size=60.0):

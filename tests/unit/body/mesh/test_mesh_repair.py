@@ -12,10 +12,8 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes, triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.mesh.quality import gamma_quality
-from einthoven.body.mesh.refine import refine_skin
-from einthoven.body.mesh.relocation import relocate_nodes
-from einthoven.body.mesh.sliver import flip_diagonals
+from einthoven.body.mesh.quality import flip_diagonals, gamma_quality, relocate_nodes
+from einthoven.body.mesh.sizing import refine_skin
 
 REGULAR = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], float)
 CELL = np.array([[0, 1, 2, 3]])

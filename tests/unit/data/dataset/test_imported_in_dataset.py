@@ -13,7 +13,7 @@ from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.encoders.base import Latents
-from einthoven.learning.encoders.deepsdf.cohort import SdfCohort
+from einthoven.learning.encoders.deepsdf.auto_decoder import SdfCohort
 from einthoven.learning.encoders.imported_code import with_imported_codes
 from einthoven.learning.encoders.pca import PcaEncoder
 from einthoven.learning.encoders.train import train_encoder

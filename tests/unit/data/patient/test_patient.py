@@ -13,12 +13,12 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.data.dataset.layout import STAGE_LAYOUT
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import SINGLE, Patient
+from einthoven.data.patient.stages import Activation
 
 KINDS = {**SINGLE, "activation": Activation, "leadfield": LeadFields}
 FILE_OF = {"coordinates": "fibers", "activation": "activation_lbbb", "leadfield": "leadfield_b1"}

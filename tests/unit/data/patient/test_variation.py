@@ -12,11 +12,10 @@ from scipy.stats import kstest
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import validate
+from einthoven.base.config.electrophysiology import TEMPLATE_APD_MS, VariationSettings
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import COLUMNS, VARIED, Physiology, check_ranges
-from einthoven.base.config.repolarisation import TEMPLATE_APD_MS
 from einthoven.base.config.section import builtins_of
-from einthoven.base.config.variation import VariationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.body.imported.sheet import read_sheet
 from einthoven.data.dataset.consolidate import consolidate

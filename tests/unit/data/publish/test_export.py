@@ -9,9 +9,7 @@ from einthoven.app.cli import main
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.geometry.carp import read_carp
 from einthoven.data.patient.patient import Patient
-from einthoven.data.publish.arrays import on_cells, on_nodes
-from einthoven.data.publish.carp import write_carp_files
-from einthoven.data.publish.vtk import write_vtk
+from einthoven.data.publish.mesh_files import on_cells, on_nodes, write_carp_files, write_vtk
 
 
 def as_in_a_body(folder):

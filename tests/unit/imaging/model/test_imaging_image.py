@@ -29,7 +29,7 @@ TIME = np.arange(500.0)
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch):
-    monkeypatch.setattr("einthoven.base.plots.heart_views.HEIGHT_PX", 80)
+    monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)
 
 
 def simulated(n, seed):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.imaging_corpus import corpus
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.splits import SPLITS
 from einthoven.imaging.networks.error_table import Training, evaluated, table

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.imaging.networks.imaging_network import Beats, MapPrediction
 from einthoven.imaging.networks.landajuela import NetworkOne, NetworkTwo, delayed
 from einthoven.imaging.networks.scores import Errors, pearson, scores

@@ -8,8 +8,7 @@ from helpers.imaging_corpus import corpus
 from scipy.special import logsumexp
 from scipy.stats import chisquare, multivariate_normal
 
-from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import PATTERNS, ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS
 from einthoven.imaging.corpus.splits import SPLITS

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers.imaging_corpus import corpus
 
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.splits import SPLITS
 from einthoven.imaging.networks.imaging_task import beats_of, predict, train_network, truth_of

@@ -9,8 +9,7 @@ import pytest
 from helpers.heart import activated_patient
 
 from einthoven.base.config import Config
-from einthoven.base.config.imaging import ImagingSettings
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import ImagingSettings, ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES

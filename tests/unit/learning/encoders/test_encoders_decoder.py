@@ -6,12 +6,12 @@ import torch
 
 from einthoven.base.config.learning import DeepSdfSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.learning.encoders.deepsdf.branches import SplitDecoder
 from einthoven.learning.encoders.deepsdf.decoder import (
     N_HIDDEN,
     N_POSE,
     Decoder,
     LipschitzLinear,
+    SplitDecoder,
     SurfaceDecoder,
     rotation,
 )

@@ -12,23 +12,22 @@ from helpers.mesh import spheres_body
 from helpers.operator import SMALL, trained_like
 
 from einthoven.base.config import Config
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.anatomy import Anatomy
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.samples import FieldSamples
-from einthoven.learning.prediction.bodies import BodyEcgs, moved_heart
+from einthoven.data.patient.stages import Activation, Fibers
 from einthoven.learning.prediction.ecg import with_ecg
+from einthoven.learning.prediction.new_patient import BodyEcgs, moved_heart
 from einthoven.learning.prediction.operator_predictor import OperatorPredictor
 from einthoven.learning.prediction.pretrained import PackedOperator
 from einthoven.learning.prediction.solved_check import spread_electrodes
-from einthoven.learning.prediction.torchscript_operator import export_operator
+from einthoven.learning.prediction.torchscript import export_operator
 from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator import operator as operator_module
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs

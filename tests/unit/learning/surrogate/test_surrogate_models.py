@@ -9,9 +9,9 @@ import torch
 
 from einthoven.base.config.learning import MlpSettings, RefractionSettings
 from einthoven.base.core.errors import BadInput
+from einthoven.learning.surrogate.ensemble import predict_gradient
 from einthoven.learning.surrogate.inputs import Inputs
 from einthoven.learning.surrogate.networks import NETWORKS, network_class
-from einthoven.learning.surrogate.predict import predict_gradient
 from einthoven.learning.surrogate.refraction import Refraction, source_factors
 
 CONFIGS = {"mlp": MlpSettings(width=32, n_frequencies=8), "refraction": RefractionSettings(
@@ -74,7 +74,7 @@ def test_points_are_independent_of_the_block_they_are_in(model: str, patients, m
     net = network(model)
     inputs = balls.inputs_of(0, patients[0])
     whole = predict_gradient(net, inputs)
-    monkeypatch.setattr("einthoven.learning.surrogate.predict.MAX_POINTS", 7)
+    monkeypatch.setattr("einthoven.learning.surrogate.ensemble.MAX_POINTS", 7)
     np.testing.assert_allclose(predict_gradient(net, inputs), whole, rtol=1e-4, atol=1e-9)
 
 

@@ -20,7 +20,6 @@ from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.samples import FieldSamples
 from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
-from einthoven.learning.surrogate.operator.checkpoint import load_operator, save_operator
 from einthoven.learning.surrogate.operator.inputs import (
     EDGE_MM,
     N_LOCAL,
@@ -30,7 +29,11 @@ from einthoven.learning.surrogate.operator.inputs import (
     edge_of_cells,
 )
 from einthoven.learning.surrogate.operator.operator import POINTS_PER_BLOCK, OperatorEnsemble
-from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.learning.surrogate.operator.operator_network import (
+    IncidentOperator,
+    load_operator,
+    save_operator,
+)
 from einthoven.learning.surrogate.operator.train import (
     OperatorSample,
     operator_sample,

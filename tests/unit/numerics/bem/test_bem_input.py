@@ -5,8 +5,7 @@ import pytest
 from helpers.mesh import icosphere
 
 from einthoven.base.core.errors import BadInput
-from einthoven.numerics.bem.bem_body import BemBody, Inclusion
-from einthoven.numerics.bem.surface import closed_surface
+from einthoven.numerics.bem.bem_body import BemBody, Inclusion, closed_surface
 from einthoven.numerics.bem.transfer import heart_to_torso
 
 POINTS, FACES = icosphere(100.0, 1)

@@ -58,7 +58,7 @@ def test_residual_is_that_of_the_matrix_and_must_be_met(name, monkeypatch):
 
 
 def test_conjugate_gradients_that_do_not_end(monkeypatch):
-    monkeypatch.setattr("einthoven.numerics.fem.amg.Amg.max_iterations", 1)
+    monkeypatch.setattr("einthoven.numerics.fem.multigrid.Amg.max_iterations", 1)
     points, cells = box_mesh(6)
     solver = make_solver("amg", stiffness(points, cells, identity(cells)), 1, singular=True)
     with pytest.raises(NotConverged, match="1 iterations leave .* times the residual allowed"):
@@ -88,7 +88,7 @@ def test_singular_matrix_is_reported(name):
 
 def test_multigrid_needs_few_iterations_whatever_the_mesh(monkeypatch):
     """Halving h must not double the iterations, which it does for CG with Jacobi's method."""
-    monkeypatch.setattr("einthoven.numerics.fem.amg.Amg.max_iterations", 18)
+    monkeypatch.setattr("einthoven.numerics.fem.multigrid.Amg.max_iterations", 18)
     for n in (6, 12, 24):
         points, cells = box_mesh(n)
         layers = np.where(points[cells].mean(axis=1)[:, 2] > 5.0, 10.0, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from build_action_potential_family import FACTORS, conductances, member
 
-from einthoven.base.config.repolarisation import APD_MS
+from einthoven.base.config.electrophysiology import APD_MS
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.electrophysiology.cells.family import FAMILY_DATA, Family, apd90, family
 from einthoven.physics.electrophysiology.cells.template import potential, table, template

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient

@@ -17,8 +17,8 @@ from einthoven.base.config.scenarios import (
 )
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
-from einthoven.data.patient.fibers import Fibers
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Fibers
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import built_in, scenario_of
 from einthoven.physics.electrophysiology.scenarios.sites import site_node

@@ -9,8 +9,8 @@ from helpers.fem import ball_in_ball, unit
 from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.barycentric import attach
 from einthoven.base.geometry.surface_operators import lumped_areas
+from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
-from einthoven.physics.leadfield.skin import electrode_weights, skin_faces
 
 MESH = ball_in_ball()
 SKIN = skin_faces(MESH)

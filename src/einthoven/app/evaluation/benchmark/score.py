@@ -9,9 +9,9 @@ import numpy as np
 from einthoven.app.evaluation.benchmark.submission import Submission
 from einthoven.app.evaluation.benchmark.task import BenchmarkTask, HeartField
 from einthoven.app.evaluation.tables import spread
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import LeadFieldSettings
-from einthoven.base.config.repolarisation import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.log import logger, track
 from einthoven.base.core.names import PRECORDIAL_ELECTRODES, STANDARD_ELECTRODES

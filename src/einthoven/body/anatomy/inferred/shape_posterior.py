@@ -1,7 +1,7 @@
 """Posterior of a torso given the evidence: its most likely body, and samples.
 
 The maximum over the latents is found by Gauss-Newton. There the posterior is approximated by a
-Gaussian (Laplace) with covariance (I + sum J'J)^-1 over the terms of `terms`.
+Gaussian (Laplace) with covariance (I + sum J'J)^-1 over the terms of `evidence`.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,15 @@ from einthoven.base.geometry.barycentric import SkinPoints
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.body.anatomy.electrodes import standard_ties
-from einthoven.body.anatomy.inferred.evidence import Spread, TorsoEvidence
-from einthoven.body.anatomy.inferred.placed_skin import PlacedSkin
-from einthoven.body.anatomy.inferred.skin_prior import SkinPrior, skin_prior
-from einthoven.body.anatomy.inferred.terms import HeartWithin, Places, SkinCloud, Term
+from einthoven.body.anatomy.inferred.evidence import (
+    HeartWithin,
+    Places,
+    SkinCloud,
+    Spread,
+    Term,
+    TorsoEvidence,
+)
+from einthoven.body.anatomy.inferred.placed_skin import PlacedSkin, SkinPrior, skin_prior
 from einthoven.body.anatomy.pose import MEAN_POSES, POSE
 from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.body.anatomy.shape.model import MAX_SD
@@ -37,7 +42,7 @@ NO_GAIN = 0.05
 MAX_DRAWS = 40
 """Number of bodies drawn until one is valid."""
 USUAL_CENTRE_MM = (POSE["shift_left"][0], 90.0, MEAN_POSES["imaged"].up_mm)
-"""Usual heart centre from ICS4 (left, back, up) as a start: `terms.HeartWithin`, 9 cm deep."""
+"""Usual heart centre from ICS4 (left, back, up) as a start: `evidence.HeartWithin`, 9 cm deep."""
 ALL_TURNS_DEG = 45.0
 """From this `turned_deg` on, the initial rotation is fitted to the places."""
 

@@ -6,12 +6,28 @@ from einthoven.base.config.models import MAX_MODES, CohortSettings
 from einthoven.base.core.check import between
 from einthoven.base.core.names import patient_name
 from einthoven.base.core.seeds import generator
-from einthoven.body.anatomy.population.covariates import BodySize, load_regression
-from einthoven.body.anatomy.population.reference import SEXES
-from einthoven.body.anatomy.population.splits import block_splits
+from einthoven.body.anatomy.population.reference import SEXES, BodySize, load_regression
 from einthoven.body.anatomy.pose import POSE
-from einthoven.body.anatomy.shape.atlas_file import HEART_ATLAS, TORSO_ATLAS
+from einthoven.body.anatomy.shape.model import HEART_ATLAS, TORSO_ATLAS
 from einthoven.data.patient.parameters import PatientParameters
+
+
+def block_splits(config: CohortSettings) -> list[str]:
+    """Split of each patient of a block, interleaved so that every prefix is nearly balanced.
+
+    Each patient goes to the split that lags most behind its share; ties go to train, val, test.
+    """
+    val, test, size = config.val_per_block, config.test_per_block, config.block_size
+    totals = {"train": size - val - test, "val": val, "test": test}
+    counts = dict.fromkeys(totals, 0)
+    splits = []
+    for place in range(1, size + 1):
+        open_splits = [name for name in totals if counts[name] < totals[name]]
+        lag = {name: totals[name] * place / size - counts[name] for name in open_splits}
+        chosen = max(open_splits, key=lambda name: round(lag[name], 9))
+        counts[chosen] += 1
+        splits.append(chosen)
+    return splits
 
 
 def draw_patient(index: int, config: CohortSettings) -> PatientParameters:

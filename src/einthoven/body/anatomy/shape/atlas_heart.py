@@ -9,11 +9,16 @@ from einthoven.base.config.models import HEART_EDGE_MM
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.shape.atlas_file import load_atlas_file, model_from, usable_coeffs
 from einthoven.body.anatomy.shape.carry import carry
 from einthoven.body.anatomy.shape.heart_check import check_heart
-from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces, embedded_heart, heart_axes
-from einthoven.body.anatomy.shape.model import MAX_SD, ShapeModel
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces, embedded_heart
+from einthoven.body.anatomy.shape.model import (
+    MAX_SD,
+    ShapeModel,
+    load_atlas_file,
+    model_from,
+    usable_coeffs,
+)
 from einthoven.body.anatomy.shape.tagged_heart import heart_frame, placed_heart
 
 
@@ -39,13 +44,7 @@ def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") ->
         surfaces, landmarks = _converted_heart(heart_coeffs, float(edge_mm), atlas)
     else:
         surfaces, landmarks = embedded_heart(heart_coeffs, float(edge_mm))
-    rotation, origin = heart_axes(landmarks)
-    heart = HeartSurfaces(
-        (surfaces.points - origin) @ rotation,
-        surfaces.faces,
-        surfaces.face_tags,
-        {name: (place - origin) @ rotation for name, place in landmarks.items()},
-    )
+    heart = HeartSurfaces.placed(surfaces, landmarks)
     try:
         check_heart(heart, flat_base=not atlas)
     except StepFailed as error:

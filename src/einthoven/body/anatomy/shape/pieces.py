@@ -4,7 +4,7 @@ import numpy as np
 
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
-from einthoven.base.geometry.boundary_loops import fill_loops
+from einthoven.base.geometry.boundary_loops import boundary_loops, fill_loops
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
 
@@ -38,6 +38,13 @@ def sewn(surfaces: Surfaces, loops: list[np.ndarray], piece: Piece, tag: int) ->
         np.concatenate([surfaces.faces, ids[faces]]).astype(np.int32),
         np.concatenate([surfaces.face_tags, tags]),
     )
+
+
+def capped(surfaces: Surfaces, tag: int) -> Surfaces:
+    """The surfaces closed by a fan, with a tag, over each boundary loop."""
+    for loop in boundary_loops(surfaces.faces):
+        surfaces = sewn(surfaces, [loop[::-1]], fan(surfaces.points[loop[::-1]]), tag)
+    return surfaces
 
 
 def filled(

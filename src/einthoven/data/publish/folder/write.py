@@ -9,27 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from einthoven.base.config.publication import PublicationSettings
-from einthoven.base.core.atomic import parts_of
+from einthoven.base.config.models import PublicationSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import write_json
+from einthoven.base.core.files import parts_of, sha256_of, write_json
 from einthoven.base.core.log import logger
 from einthoven.data.dataset.consolidate import LICENCE, consolidate
 from einthoven.data.dataset.loaders import open_dataset
-from einthoven.data.publish.folder.about import About
-from einthoven.data.publish.folder.card import card
-from einthoven.data.publish.folder.checksums import sha256_of, write_sums
-from einthoven.data.publish.folder.croissant import croissant
-from einthoven.data.publish.folder.layout_page import document
-from einthoven.data.publish.folder.ro_crate import CONFIG, ro_crate
-from einthoven.data.publish.folder.tables import write_signals, write_tables
+from einthoven.data.publish.folder.about import About, card, document
+from einthoven.data.publish.folder.folder_check import write_sums
+from einthoven.data.publish.folder.json_ld import CONFIG, croissant, ro_crate
+from einthoven.data.publish.folder.tables import STORE, write_signals, write_tables
 
-STORE = "einthoven.zarr.zip"
 SAMPLE = "sample"
 MAX_SAMPLE_BYTES = 100e6
 LICENCE_TEXT = """\
-{about.title}, version {about.version}
-by {about.creators[0]}
+{about.settings.title}, version {about.settings.version}
+by {about.settings.creators[0]}
 
 {about.licence}: you may share and adapt it if you give credit, link to the licence and say what you
 changed. The licence's text: {about.licence_url}

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from einthoven.base.config.imaging import PATTERNS
-from einthoven.base.config.imaging_training import ImagingTrainingSettings
+from einthoven.base.config.imaging import PATTERNS, ImagingTrainingSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS, hide_absent_sites
 from einthoven.imaging.inputs.points import N_POINTS

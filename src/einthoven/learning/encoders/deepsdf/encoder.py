@@ -25,10 +25,15 @@ from einthoven.learning.encoders.base import (
     Source,
     SurfaceProvider,
 )
-from einthoven.learning.encoders.deepsdf.auto_decoder import NAME, train_decoder
-from einthoven.learning.encoders.deepsdf.branches import CHUNK, new_decoder
-from einthoven.learning.encoders.deepsdf.cohort import Samples, SdfCohort, joined, read_shapes
-from einthoven.learning.encoders.deepsdf.decoder import SurfaceDecoder
+from einthoven.learning.encoders.deepsdf.auto_decoder import (
+    NAME,
+    Samples,
+    SdfCohort,
+    joined,
+    read_shapes,
+    train_decoder,
+)
+from einthoven.learning.encoders.deepsdf.decoder import CHUNK, SurfaceDecoder, new_decoder
 from einthoven.learning.encoders.deepsdf.infer import CodePrior, infer_code, residuals
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads

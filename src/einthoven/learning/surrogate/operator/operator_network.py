@@ -1,4 +1,4 @@
-"""A linear operator on the incident field, given by local geometry.
+"""A linear operator on the incident field, given by local geometry, and its file.
 
 g(x) = A(x) p(x) + sum_r T_r(x) <B_r, p>,   <B, p> = mean over the heart's volume of B . p
 
@@ -8,14 +8,18 @@ uniform field); T_r and B_r are a low-rank kernel for the rest: the double-layer
 heart's surfaces, solved by a network. g is thus linear in p for any weights.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from einthoven.base.config.learning import OperatorSettings
+from einthoven.base.config.load import read_section
 from einthoven.learning.surrogate.operator.inputs import N_LOCAL, OperatorInputs
+from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 from einthoven.numerics.training.layers import FourierFeatures, perceptron
+from einthoven.numerics.training.tensors import load_model, load_weights, save_model
 
 N_HIDDEN = 4
 MUON_LR_FACTOR = 4.0
@@ -23,6 +27,9 @@ FINE_SHARE = 0.02
 """Share of the training's points on meshes finer than those assumed for predictions."""
 LEAST_SD = 0.02
 """Least SD of features, which limits the scaling of features that hardly vary in the training."""
+MODEL = "operator"
+NETWORK, DISTRIBUTION = "network.", "familiarity."
+"""Prefixes of the names of tensors."""
 
 
 class Kernel(NamedTuple):
@@ -99,3 +106,33 @@ class IncidentOperator(nn.Module):
             groups[parameter.ndim == 2 and parameter is not last].append(parameter)
         return [{"params": groups[True], "muon": True, "lr_factor": MUON_LR_FACTOR},
                 {"params": groups[False]}]  # fmt: skip
+
+
+def save_operator(
+    path: str | Path,
+    network: IncidentOperator,
+    training_distribution: TrainingDistribution,
+    config: OperatorSettings,
+    data_sha256: str,
+) -> None:
+    """Write `model.safetensors`; the same content gives the same bytes."""
+    tensors = {NETWORK + name: tensor for name, tensor in network.state_dict().items()}
+    tensors |= {DISTRIBUTION + name: t for name, t in training_distribution.state_dict().items()}
+    save_model(path, tensors, kind=MODEL, config=config.model_dump(mode="json"),
+               data_sha256=data_sha256, package="einthoven.learning.surrogate")  # fmt: skip
+
+
+def load_operator(path: str | Path) -> tuple[IncidentOperator, TrainingDistribution]:
+    """Read what `save_operator` wrote, ready to predict.
+
+    Raises:
+        BadInput: missing, damaged, from another version, or another kind of model.
+    """
+    tensors, about = load_model(path, kind=MODEL)
+    network = IncidentOperator(read_section(OperatorSettings, about["config"], str(path)))
+    of_network, of_distribution = (
+        {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        for prefix in (NETWORK, DISTRIBUTION)
+    )
+    load_weights(network, of_network, path)
+    return network.eval(), TrainingDistribution.from_state_dict(of_distribution, path)

@@ -16,13 +16,17 @@ from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.losses import cosine_loss, relative_error
-from einthoven.learning.surrogate.operator.checkpoint import MODEL, load_operator, save_operator
 from einthoven.learning.surrogate.operator.inputs import (
     HeartPoints,
     OperatorInputs,
     conductivities_of,
 )
-from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.learning.surrogate.operator.operator_network import (
+    MODEL,
+    IncidentOperator,
+    load_operator,
+    save_operator,
+)
 from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.machine import ONE_CORE, Machine

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from einthoven.base.core.errors import StepFailed
-from einthoven.data.patient.activation import PurkinjeTree
+from einthoven.data.patient.stages import PurkinjeTree
 from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 

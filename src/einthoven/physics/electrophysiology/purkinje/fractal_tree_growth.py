@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from einthoven.base.config.purkinje import PurkinjeSettings
-from einthoven.base.core.extras import extra
+from einthoven.base.config.electrophysiology import PurkinjeSettings
+from einthoven.base.core.errors import extra
 from einthoven.physics.electrophysiology.purkinje.growth import (
     REPULSION,
     Root,

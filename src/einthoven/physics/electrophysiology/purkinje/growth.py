@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.physics.electrophysiology.purkinje.branch import (

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.purkinje import EarlySiteSettings
+from einthoven.base.config.electrophysiology import EarlySiteSettings
 from einthoven.base.core.errors import StepFailed
-from einthoven.data.patient.fibers import Coordinates
 from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.stages import Coordinates
 from einthoven.physics.electrophysiology.purkinje.growth import Root
 from einthoven.physics.electrophysiology.purkinje.paths import SIDES
 

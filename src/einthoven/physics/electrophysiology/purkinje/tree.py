@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.purkinje import PurkinjeSettings
+from einthoven.base.config.electrophysiology import PurkinjeSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core import check
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.log import logger
 from einthoven.base.core.seeds import derive_seed
 from einthoven.base.geometry.triangles import compact
-from einthoven.data.patient.activation import PurkinjeTree
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import PurkinjeTree
 from einthoven.physics.electrophysiology.purkinje.fractal_tree_growth import grow_by_fractal_tree
 from einthoven.physics.electrophysiology.purkinje.growth import grow
 from einthoven.physics.electrophysiology.purkinje.paths import (

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.log import logger
-from einthoven.data.patient.activation import Activation
 from einthoven.data.patient.measured import MeasuredTissue
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.physics.electrophysiology.capture import solve_coupled
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.scenarios.kinds import built_in

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.base.config.scenarios import BUILT_IN, CrtSettings, PacedSettings, RhythmSettings
 from einthoven.base.config.scenarios import ScenarioSettings as ScenarioSettings
 from einthoven.base.core.errors import BadInput

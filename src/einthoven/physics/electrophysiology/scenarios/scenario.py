@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from einthoven.base.config.activation import ActivationSettings as ActivationConfig
+from einthoven.base.config.electrophysiology import ActivationSettings as ActivationConfig
 from einthoven.base.config.scenarios import ScenarioSettings as ScenarioSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.capture import WaveSources

@@ -1,13 +1,13 @@
-"""Bull's-eyes of both ventricles: the 17 AHA segments, and 13 places of the RV beside them.
+"""Pictures of an imaged beat: bull's-eyes of both ventricles, voltages at recording points.
 
-The LV as Cerqueira et al. print it (Circulation 105:539, 2002, doi:10.1161/hc0402.102975): basal
-segments outside, the apex in the middle, anterior above, the septum at the left. The RV, to which
-no standard gives segments, has the 13 recording points of Landajuela et al. (Computing in
-Cardiology 2022) in the same way: the free wall at the left, the septum, which is the LV's, at the
-right.
+A bull's-eye has the 17 AHA segments of the LV as Cerqueira et al. print them (Circulation 105:539,
+2002, doi:10.1161/hc0402.102975): basal segments outside, the apex in the middle, anterior above,
+the septum at the left. The RV beside it, to which no standard gives segments, has the 13 recording
+points of Landajuela et al. (Computing in Cardiology 2022) in the same way: the free wall at the
+left, the septum, which is the LV's, at the right.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,10 +19,12 @@ from matplotlib.patches import Wedge
 
 from einthoven.base.core import check
 from einthoven.base.plots.heart_maps import Bands
-from einthoven.base.plots.style import house_style, new_figure
+from einthoven.base.plots.style import house_style, legend_below, new_figure
 
-_LV_RINGS = ((3.0, 4.0, 6), (2.0, 3.0, 6), (1.0, 2.0, 4), (0.0, 1.0, 1))
-"""Inner radius, outer radius, number of segments: basal, mid, apical, and the apex."""
+_SIX, _FOUR = ([90.0 + (k - 0.5) * 360.0 / n for k in range(n + 1)] for n in (6, 4))
+"""Degrees of the limits of even walls, the first of which is centred above."""
+_LV_RINGS = ((3.0, 4.0, _SIX), (2.0, 3.0, _SIX), (1.0, 2.0, _FOUR), (0.0, 1.0, [-90.0, 270.0]))
+"""Inner radius, outer radius, degrees of the limits: basal, mid, apical, and the apex."""
 _RV_WALLS = (90.0, 150.0, 210.0, 270.0, 360.0, 450.0)
 _RV_RINGS = (
     (2.6, 3.5, _RV_WALLS),
@@ -43,6 +45,8 @@ UNCERTAIN = "magma_r"
 INCHES, UNITS = 0.36, (16.6, 9.5)
 """Per unit of the radius; units that a panel is wide and high."""
 NO_VALUE = {"facecolor": "white", "hatch": "////"}
+REFERENCE_COLOUR, ESTIMATE_COLOUR = "#000000", "#D55E00"
+ESTIMATE_LINE = (0, (4, 1.2))
 
 
 @dataclass(frozen=True)
@@ -73,27 +77,14 @@ class SegmentPlace:
 
 def segment_places() -> tuple[SegmentPlace, ...]:
     """Places of AHA segments 1 to 17 and of the RV's points 1 to 13."""
-    return (*_lv_places(), *_rv_places())
-
-
-def _lv_places() -> Iterator[SegmentPlace]:
-    number = 0
-    for inner, outer, n in _LV_RINGS:
-        width = 360.0 / n
-        for k in range(n):
-            number += 1
-            middle = 90.0 + k * width  # the anterior wall is centred above
-            yield SegmentPlace(
-                0.0, inner, outer, middle - width / 2, middle + width / 2, str(number)
-            )
-
-
-def _rv_places() -> Iterator[SegmentPlace]:
-    number = 0
-    for inner, outer, limits in _RV_RINGS:
-        for start, end in pairwise(limits):
-            number += 1
-            yield SegmentPlace(RV_CENTRE, inner, outer, start, end, f"R{number}")
+    found: list[SegmentPlace] = []
+    for centre, letter, rings in ((0.0, "", _LV_RINGS), (RV_CENTRE, "R", _RV_RINGS)):
+        arcs = [(a, b, *ends) for a, b, limits in rings for ends in pairwise(limits)]
+        found += [
+            SegmentPlace(centre, inner, outer, start, end, f"{letter}{k}")
+            for k, (inner, outer, start, end) in enumerate(arcs, 1)
+        ]
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,3 +166,48 @@ def _write(axes: Axes, place: SegmentPlace, text: str, colour: tuple[float, ...]
     x, y = place.middle
     axes.text(x, y - 0.12, text, ha="center", va="center", size=8, weight="bold", color=ink)
     axes.text(x, y + 0.3, place.name, ha="center", va="center", size=6, color=ink)
+
+
+@dataclass(frozen=True, eq=False)
+class VoltageTrace:
+    """V_m at one recording point.
+
+    Attributes:
+        title: of the panel, such as the point and its segment.
+        time: [time] ms. estimate: [time] mV.
+        reference: [time] mV; None of a recorded ECG, where nobody knows it.
+        interval: lower and upper end [time] mV of the estimate's interval; None: not stated.
+    """
+
+    title: str
+    time: np.ndarray
+    estimate: np.ndarray
+    reference: np.ndarray | None = None
+    interval: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def draw_voltage(axes: Axes, trace: VoltageTrace, interval_label: str = "90 % interval") -> None:
+    """One panel: reference, estimate (dashed) and the band of its interval."""
+    if trace.interval is not None:
+        axes.fill_between(trace.time, *trace.interval, color=ESTIMATE_COLOUR, alpha=0.25, lw=0,
+                          label=interval_label)  # fmt: skip
+    if trace.reference is not None:
+        axes.plot(trace.time, trace.reference, color=REFERENCE_COLOUR, lw=1.2, label="simulated")
+    axes.plot(trace.time, trace.estimate, color=ESTIMATE_COLOUR, ls=ESTIMATE_LINE, lw=1.3,
+              label="from the ECG")  # fmt: skip
+    axes.axhline(0, color="#cccccc", lw=0.6, zorder=0)
+    axes.set(title=trace.title, xlabel="time (ms)", ylabel="$V_m$ (mV)",
+             xlim=(trace.time[0], trace.time[-1]))  # fmt: skip
+
+
+@house_style()
+def voltages_figure(traces: Sequence[VoltageTrace], title: str = "") -> Figure:
+    """Panels side by side, all with the same axes: V_m at points such as 1, 17 and 67."""
+    figure = new_figure(3.4 * len(traces), 3.0)
+    panels = figure.subplots(1, len(traces), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, trace in zip(panels, traces):
+        draw_voltage(axes, trace)
+        axes.label_outer()
+    legend_below(figure)
+    figure.suptitle(title, size=10)
+    return figure
