@@ -25,6 +25,8 @@ from multiprocessing.forkserver import ForkServer, read_signed
 from pathlib import Path
 from typing import Any
 
+from einthoven.base.core.errors import extra
+
 WORTHWHILE = 4
 """Number of jobs from which a server's imports take less time than those of the jobs."""
 PREAMBLE = ("snakemake.iocontainers", "snakemake.logging", __name__)
@@ -139,8 +141,9 @@ def fork_scripts(workflow: Any, folder: Path) -> None:
     """
     if sys.platform != "linux":  # elsewhere the system's own libraries do not bear a fork
         return
-    from snakemake.benchmark import benchmarked
-    from snakemake.script import PythonScript
+    with extra("workflow", "a run"):
+        from snakemake.benchmark import benchmarked
+        from snakemake.script import PythonScript
 
     os.environ.update(ONE_THREAD)
     scripts: dict[str, list[str]] = defaultdict(list)
