@@ -25,7 +25,7 @@ from einthoven.base.metrics.out_of_distribution import (
 from einthoven.imaging.inputs.onsets import onset_delays
 
 STEP_MS, LENGTH_MS = 4, 440
-"""Of the samples and of the window from the QRS onset."""
+"""Step of the samples and length of the window from the QRS onset."""
 N_COMPONENTS = 48
 LEAST_BEATS = 4 * N_COMPONENTS
 MAX_BEATS = 4000
@@ -78,7 +78,7 @@ class EcgDistribution:
 
     @classmethod
     def fit(cls, train: np.ndarray, validation: np.ndarray) -> Self:
-        """From simulated ECGs at 1 kHz from the first activation.
+        """Check fitted to simulated ECGs at 1 kHz from the first activation.
 
         Args:
             train: [beat, 12, 500] mV of the training.
