@@ -13,7 +13,6 @@ from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.twin.forward import BIN_MS, ForwardModel
 from einthoven.imaging.twin.prior import onset_modes
-from einthoven.imaging.twin.routes import last_legs
 from einthoven.imaging.twin.wave import WaveModel
 from einthoven.imaging.twin.wave_twin import TwinSettings, fit_twin
 from einthoven.physics.ecg.forward import forward_potential
@@ -21,7 +20,7 @@ from einthoven.physics.ecg.leads import all_leads, twelve_lead
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.electrophysiology.cells.family import action_potential
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
-from einthoven.physics.electrophysiology.hopf_lax import best_updates
+from einthoven.physics.electrophysiology.hopf_lax import last_legs
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
@@ -45,14 +44,18 @@ def models() -> tuple[WaveModel, ForwardModel, np.ndarray]:
     return WaveModel(patient, config), forward, sinus
 
 
-def test_legs_are_those_of_the_hopf_lax_update() -> None:
+def test_weights_of_the_last_legs_give_their_times() -> None:
     wave, _, sinus = models()
     patient, heart = wave.patient, wave.patient.heart
-    mesh = Eikonal.of(heart.points, heart.cells, speed_tensor_sq(patient.fibers.f0, 0.6, 0.4)).mesh
-    legs = last_legs(mesh, sinus)
-    assert np.allclose(legs.weights[np.isfinite(legs.time)].sum(axis=1), 1)
-    best = np.minimum(sinus, best_updates(heart.points, heart.cells, mesh.metric, sinus))
-    assert np.abs(np.minimum(sinus, legs.time) - best).max() < 1e-9
+    tensors = speed_tensor_sq(patient.fibers.f0, 0.6, 0.4)
+    eikonal = Eikonal.of(heart.points, heart.cells, tensors)
+    legs = last_legs(eikonal.mesh, eikonal.travel.squares, sinus)
+    assert np.allclose(legs.weights.sum(axis=1), 1) and legs.weights.min() >= 0
+    step = heart.points - np.einsum("nk,nkd->nd", legs.weights, heart.points[legs.parents])
+    metric = np.linalg.inv(tensors[legs.cell])
+    time = (legs.weights * sinus[legs.parents]).sum(axis=1)
+    time += np.sqrt(np.einsum("ni,nij,nj->n", step, metric, step))
+    assert np.abs(time - legs.time).max() < 1e-9
 
 
 def test_potential_is_that_of_the_forward_ecg() -> None:

@@ -11,10 +11,6 @@ SRC = Path(__file__).parents[3] / "src"
 PACKAGE = SRC / "einthoven"
 ELECTROPHYSIOLOGY = "physics/electrophysiology"
 PENDING = (
-    "imaging/corpus/simulat",
-    *(f"imaging/twin/{name}.py" for name in ("routes", "wave", "wave_twin", "forward")),
-    *(f"{ELECTROPHYSIOLOGY}/{name}" for name in
-      ("eikonal", "hopf_lax", "one_pass", "one_queue", "capture")),
 )  # fmt: skip
 """Beginnings of paths that are still to be rewritten."""
 

@@ -20,10 +20,10 @@ from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSit
 from einthoven.imaging.corpus.corpus import N_TIMES
 from einthoven.imaging.inputs.points import RecordingPoints, recording_points
 from einthoven.physics.ecg.transfer import Cells, ElectrodeTransfer
+from einthoven.physics.electrophysiology.capture import WaveSources, first_arrival
 from einthoven.physics.electrophysiology.cells.family import family
-from einthoven.physics.electrophysiology.endocardium import with_endocardium
-from einthoven.physics.electrophysiology.one_pass import OnePass, contracted, graph_of
-from einthoven.physics.electrophysiology.one_queue import Graph
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 from einthoven.physics.electrophysiology.repolarisation import gradient_fields
@@ -59,13 +59,14 @@ class Simulator:
 
     patient: Patient
     points: RecordingPoints
-    muscle: OnePass
+    muscle: Eikonal
+    """At any speeds."""
     transfer: ElectrodeTransfer
     forward: tuple[str, ...]
     activation: ActivationSettings
     durations: np.ndarray
     """[gradient, node] ms of APD90 per ms of each gradient."""
-    _graphs: dict[tuple[str, ...], tuple[Graph, np.ndarray]] = field(default_factory=dict)
+    _graphs: dict[tuple[str, ...], UnitSpeedGraph] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -94,7 +95,7 @@ class Simulator:
         return cls(
             patient=patient,
             points=recording_points(patient),
-            muscle=OnePass.of(heart.points, heart.cells, f0),
+            muscle=Eikonal.of(heart.points, heart.cells, speed_tensor_sq(f0, 1.0, 1.0)),
             transfer=ElectrodeTransfer.of(heart, f0, everywhere, N_TIMES),
             forward=tuple(lead_fields),
             activation=activation,
@@ -107,10 +108,12 @@ class Simulator:
         Raises:
             BadInput: a cycle length or a factor on I_Kr for which there are no action potentials.
         """
-        case, start = self._started(case)
-        his_ms = np.inf if case.sites else 0.0
-        speeds = case.cv_fiber, case.cv_transverse
-        tau = self.muscle.arrival(speeds, self._graph(case), start, his_ms)
+        case, sources = self._started(case)
+        speeds = speed_tensor_sq(self.patient.fibers.f0, case.cv_fiber, case.cv_transverse)
+        graph = self._network(case).at(
+            (case.cv_tree, case.cv_lv_endocardium, case.cv_rv_endocardium)
+        )
+        tau = first_arrival(self.muscle.with_speeds(speeds), graph, sources).activation_time
         return self.beat(case, tau - tau.min())
 
     def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
@@ -142,42 +145,28 @@ class Simulator:
         )
         return StimulusSite(z, phi, rho, nu, time_ms)
 
-    def _started(self, case: BeatParameters) -> tuple[BeatParameters, np.ndarray]:
-        """The case with its sites at nodes, and when the wave starts at each node [node] ms."""
-        start = np.full(len(self.muscle.points), np.inf)
-        nodes = [self.node(site) for site in case.sites]
-        for node, site in zip(nodes, case.sites):
-            start[node] = min(start[node], site.time_ms)
-        sites = tuple(self.site_at(n, site.time_ms) for n, site in zip(nodes, case.sites))
-        return replace(case, sites=sites), start
+    def _started(self, case: BeatParameters) -> tuple[BeatParameters, WaveSources]:
+        """The case with its sites at nodes, and where its wave starts."""
+        nodes, times = [self.node(site) for site in case.sites], [s.time_ms for s in case.sites]
+        sites = tuple(self.site_at(*place) for place in zip(nodes, times))
+        sources = WaveSources(np.array(nodes, int), np.array(times), np.inf if sites else 0.0)
+        return replace(case, sites=sites), sources
 
-    def _graph(self, case: BeatParameters) -> Graph:
+    def _network(self, case: BeatParameters) -> UnitSpeedGraph:
         blocks = () if case.sites else tuple(BUILT_IN[case.pattern].blocks)
         uses_trees = self.activation.capture or not case.sites
         if (key := (*blocks, str(uses_trees))) not in self._graphs:
-            self._graphs[key] = self._unit_graph(blocks, uses_trees)
-        graph, kind = self._graphs[key]
-        speeds = np.array([case.cv_tree, case.cv_lv_endocardium, case.cv_rv_endocardium])
-        return graph._replace(delay=graph.delay / speeds[kind])
+            trees = self._trees(blocks) if uses_trees else Network.without_trees()
+            self._graphs[key] = UnitSpeedGraph.of(trees, self.patient, self.activation)
+        return self._graphs[key]
 
-    def _unit_graph(self, blocks: tuple[str, ...], uses_trees: bool) -> tuple[Graph, np.ndarray]:
-        """Trees and fast layers at 1 mm/ms; each edge end's kind: 0 tree, 1 LV's layer, 2 RV's."""
-        patient, config = self.patient, self.activation
-        network = Network.without_trees()
-        if uses_trees:
-            retrograde = config.pmj_retrograde_ms if config.capture else np.inf
-            delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
-            tree = patient.purkinje
-            network = Network.of(patient, delays, speed_factor=1.0 / tree.speed_mm_per_ms)
-            network = contracted(blocked(network, tree, blocks, distal=True))
-        ends = [len(network.edges)]
-        speeds = dict.fromkeys(("cv_lv_endocardium_mm_per_ms", "cv_rv_endocardium_mm_per_ms"), 0.0)
-        for name in speeds:  # the LV's first
-            layer = config.model_copy(update=speeds | {name: 1.0})
-            network = with_endocardium(network, patient, layer)
-            ends.append(len(network.edges))
-        graph, edge = graph_of(network, len(self.muscle.points))
-        return graph, np.searchsorted(ends, edge, side="right")
+    def _trees(self, blocks: tuple[str, ...]) -> Network:
+        """Network of the trees at 1 mm/ms."""
+        config, tree = self.activation, self.patient.purkinje
+        retrograde = config.pmj_retrograde_ms if config.capture else np.inf
+        delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
+        network = Network.of(self.patient, delays, speed_factor=1.0 / tree.speed_mm_per_ms)
+        return blocked(network, tree, blocks, distal=True)
 
     def _durations(self, case: BeatParameters) -> np.ndarray:
         """APD90 [node] ms at the baseline, within the range of the family."""

@@ -1,24 +1,22 @@
-"""The wave in muscle, Purkinje trees and fast endocardia together: one fixed point.
+"""First arrival of the wave in muscle, Purkinje trees and fast endocardia together.
 
 tau on the muscle solves the eikonal equation with the junctions at which the wave leaves a tree as
 sources; the time on the trees is the shortest path from the His bundle and from the junctions at
 which the wave enters, and on a fast layer of the muscle likewise. All are first arrivals, so that
-solving them in turn only lowers times and ends; Palamara 2014, doi:10.1002/cnm.2689, and Brunati
+one queue ordered by time finds them together. Palamara 2014, doi:10.1002/cnm.2689, and Brunati
 2024, doi:10.48550/arXiv.2412.13837, couple eikonal models in this way. First arrival means one
 wave: nothing is excited twice.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput, NotConverged
-from einthoven.physics.electrophysiology.eikonal import TOLERANCE_MS, Arrival, Eikonal
+from einthoven.base.core import check
+from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.physics.electrophysiology.eikonal import BACKENDS, Eikonal, sorted_by
+from einthoven.physics.electrophysiology.fast_marching import Graph, first_arrival_times
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
-
-GAIN_MS = 1e-6
-"""A tree that brings the wave by less before the muscle does is no source."""
-MAX_ROUNDS = 200
 
 
 class WaveSources(NamedTuple):
@@ -27,70 +25,89 @@ class WaveSources(NamedTuple):
     nodes: np.ndarray
     """[source] heart nodes."""
     times: np.ndarray
-    """[source] ms."""
+    """[source] ms; a source that the wave reaches earlier has no effect."""
     his_ms: float = np.inf
-    """When it leaves the His bundle; infinite if it does not start there."""
+    """Time at the His bundle, ms; infinite if the wave does not start there."""
+
+    @classmethod
+    def of_onsets(cls, onsets: np.ndarray) -> Self:
+        """Sources from onset times [node] ms, infinite where no wave starts."""
+        nodes = np.flatnonzero(np.isfinite(onsets))
+        return cls(nodes, onsets[nodes])
 
 
-class Coupled(NamedTuple):
-    """Arrival in muscle and trees."""
+class Wave(NamedTuple):
+    """First arrival in muscle and network."""
 
-    arrival: Arrival
+    activation_time: np.ndarray
+    """[node] ms."""
+    start: np.ndarray
+    """[node] ms, times of sources and of the straight lines around them; infinite elsewhere."""
+    brought_by: np.ndarray
+    """[node] the link by which the wave came from the network; negative where it did not."""
     network_time: np.ndarray
     """[network node] ms, infinite where a block keeps the wave out."""
-    sources: WaveSources
-    """The given sources, and the junctions at which a tree is earlier than the muscle."""
-    n_rounds: int
-    """Times that the muscle was solved."""
-    gap_ms: float
-    """Largest gain that is left at a junction; below `GAIN_MS`."""
+    n_updates: int
+    """Local updates of the muscle."""
 
 
-def solve_coupled(eikonal: Eikonal, network: Network, given: WaveSources) -> Coupled:
-    """First arrival in muscle and trees.
+def first_arrival(eikonal: Eikonal, graph: Graph, given: WaveSources) -> Wave:
+    """First arrival in muscle and network: the one solver behind activation, imaging and twin.
+
+    A backend other than ours solves the muscle alone, from the sources that our solver found.
 
     Args:
         eikonal: of the muscle.
-        network: of the trees, with blocks cut, and of thin layers of the muscle.
+        graph: of the trees, with blocks cut, and of thin layers of the muscle.
         given: sources in the muscle, which may be junctions of the network, and the His bundle.
 
     Raises:
-        BadInput, StepFailed: as `Eikonal.arrival`; also where nothing starts.
-        NotConverged: also if junctions still gain after `MAX_ROUNDS`.
+        BadInput: unknown source nodes, times that are not finite or of another number than the
+            nodes, or nothing starts.
+        StepFailed: nodes that no source reaches.
     """
-    heart, n_updates = network.links.heart, 0
-    time = start = np.full(len(eikonal.mesh.points), np.inf)
-    if len(given.nodes):
-        time = start = eikonal.start(given.nodes, given.times)
-    best = np.full(len(time), np.inf)
-    is_junction = np.arange(len(heart)) < network.n_junctions
-    for n_rounds in range(MAX_ROUNDS):  # noqa: B007  (told below)
-        tree = network.arrival(given.his_ms, time)
-        exits = network.exits(tree)
-        leaving = exits < time[heart] - GAIN_MS
-        if n_rounds and not leaving.any():
-            break
-        if leaving.any():
-            fires = leaving & is_junction
-            np.minimum.at(best, heart[fires], exits[fires])
-            start = np.minimum(start, eikonal.start(heart[leaving], exits[leaving]))
-        if not np.isfinite(start).any():
-            raise BadInput("activation: nothing is excited; the wave leaves no tree and no site")
-        # Before the first solution the muscle's times are those of its sources alone.
-        time, more = eikonal.solve(start, time if n_rounds else None)
-        n_updates += more
-    else:
-        raise NotConverged(f"capture: junctions still gain after {MAX_ROUNDS} rounds")
-    arrival = eikonal.checked(time, start, n_updates)
-    gap_ms = float(np.max(time[heart] - exits, initial=0.0))
-    return Coupled(arrival, tree, _sources(given, best, time), n_rounds, gap_ms)
+    n = len(eikonal.mesh.points)
+    onsets = np.full(n, np.inf)
+    np.minimum.at(onsets, *_checked_sources(given, n))
+    time, start, by, n_updates = first_arrival_times(
+        eikonal.mesh, eikonal.travel, graph, onsets, float(given.his_ms)
+    )
+    if not np.isfinite(start).any():
+        raise BadInput("activation: nothing is excited; the wave leaves no tree and no site")
+    muscle = BACKENDS[eikonal.backend](eikonal, start, time[:n])
+    lost = int((~(muscle < 1e9)).sum())  # fim-python leaves 1e10 where no wave comes
+    if lost:
+        raise StepFailed(f"eikonal: {lost} nodes are not reached; is the heart mesh connected?")
+    return Wave(muscle, start, by, time[n:], int(n_updates[0]))
 
 
-def _sources(given: WaveSources, best: np.ndarray, time: np.ndarray) -> WaveSources:
-    """The given sources, and the junctions that fired: `best` [heart node] ms is when.
+def fired_sources(wave: Wave, network: Network, given: WaveSources) -> WaveSources:
+    """The given sources, and the junctions at which a tree was earlier than the muscle."""
+    by_tree = (wave.brought_by >= 0) & (wave.brought_by < network.n_junctions)
+    fired = np.setdiff1d(np.flatnonzero(by_tree), given.nodes)
+    times = np.concatenate([given.times, wave.activation_time[fired]])
+    return WaveSources(np.concatenate([given.nodes, fired]), times, given.his_ms)
 
-    A junction that fired early on may have been overtaken by the muscle since.
-    """
-    fired = np.setdiff1d(np.flatnonzero(best <= time + TOLERANCE_MS), given.nodes)
-    nodes, times = np.concatenate([given.nodes, fired]), np.concatenate([given.times, time[fired]])
-    return WaveSources(nodes, times, given.his_ms)
+
+def graph_of(network: Network, n_heart: int) -> Graph:
+    """Network as the solver reads it, linked to a heart of `n_heart` nodes."""
+    links, n = network.links, network.n_nodes
+    ends, first = sorted_by(network.edges.ravel(), n)
+    out, exit_first = sorted_by(links.node, n)
+    into, entry_first = sorted_by(links.heart, n_heart)
+    return Graph(
+        first, network.edges[:, ::-1].ravel()[ends], network.delays[ends // 2],
+        exit_first, out, links.heart[out], links.out_ms[out],
+        entry_first, links.node[into], links.in_ms[into],
+    )  # fmt: skip
+
+
+def _checked_sources(given: WaveSources, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, times = np.atleast_1d(given.nodes), np.atleast_1d(given.times)
+    check.finite("source_times", times)
+    if nodes.shape != times.shape or nodes.ndim != 1:
+        raise BadInput(f"sources: {nodes.shape} nodes and {times.shape} times; need one time each")
+    inside = np.issubdtype(nodes.dtype, np.integer) and np.all((nodes >= 0) & (nodes < n_nodes))
+    if not inside:
+        raise BadInput(f"source_nodes: must be whole numbers in 0 to {n_nodes - 1}")
+    return nodes, times.astype(float)

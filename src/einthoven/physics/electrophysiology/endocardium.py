@@ -5,6 +5,8 @@ mm/ms. With a layer of zero thickness the wave in the wall still runs from insid
 layer of cells of a 4 mm mesh would be the whole wall of the right ventricle.
 """
 
+from typing import NamedTuple, Self
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -12,7 +14,15 @@ from einthoven.base.config.electrophysiology import ActivationSettings as Activa
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.data.patient.patient import Patient
+from einthoven.physics.electrophysiology.capture import graph_of
+from einthoven.physics.electrophysiology.fast_marching import Graph
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
+
+SPEED_KEYS = {
+    Surface.LV_ENDO: "cv_lv_endocardium_mm_per_ms",
+    Surface.RV_ENDO: "cv_rv_endocardium_mm_per_ms",
+}
+"""Surface -> the speed of its layer in section `activation`."""
 
 
 def with_endocardium(
@@ -29,15 +39,36 @@ def with_endocardium(
         config: speeds of the layers, and their upper ends.
         speed_factor: factor on the speeds.
     """
-    speeds = {
-        Surface.LV_ENDO: config.cv_lv_endocardium_mm_per_ms,
-        Surface.RV_ENDO: config.cv_rv_endocardium_mm_per_ms,
-    }
-    for tag, speed in speeds.items():
+    for tag, key in SPEED_KEYS.items():
+        speed = getattr(config, key)
         if speed > 0 and len(heart := _nodes(patient, tag, config.endocardium_top_z)):
             edges, lengths = _ways(patient, tag, heart)
             network = network.with_layer(edges, lengths / (speed * speed_factor), heart)
     return network
+
+
+class UnitSpeedGraph(NamedTuple):
+    """Trees and the layers of both endocardia at 1 mm/ms, for many beats with their own speeds."""
+
+    graph: Graph
+    part: np.ndarray
+    """[edge end] 0 in the trees, 1 in the LV's layer, 2 in the RV's."""
+
+    @classmethod
+    def of(cls, trees: Network, patient: Patient, config: ActivationConfig) -> Self:
+        """Graph of a network of trees at 1 mm/ms, with layers up to the height in the settings."""
+        network, n_nodes = trees, [trees.n_nodes]
+        for key in SPEED_KEYS.values():
+            alone = dict.fromkeys(SPEED_KEYS.values(), 0.0) | {key: 1.0}
+            network = with_endocardium(network, patient, config.model_copy(update=alone))
+            n_nodes.append(network.n_nodes)
+        graph = graph_of(network, len(patient.heart.points))
+        return cls(graph, np.searchsorted(n_nodes, graph.target, side="right"))
+
+    def at(self, speeds: tuple[float, float, float]) -> Graph:
+        """The graph with speeds of trees, LV's and RV's layer, mm/ms; at 0 nothing conducts."""
+        with np.errstate(divide="ignore"):
+            return self.graph._replace(delay=self.graph.delay / np.array(speeds)[self.part])
 
 
 def _nodes(patient: Patient, tag: Surface, top_z: float) -> np.ndarray:

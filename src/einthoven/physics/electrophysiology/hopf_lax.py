@@ -1,7 +1,8 @@
-"""Compiled kernels of the eikonal solver: the exact local update and the correction of labels.
+"""Compiled local update of the anisotropic eikonal equation: Hopf-Lax over a face of a tetrahedron.
 
-A metric is a row xx, yy, zz, xy, xz, yz of the inverse squared-speed tensor M = D^-1, so that a
-straight step d takes sqrt(d . M d) ms.
+A straight step d through a tetrahedron with squared-speed tensor D takes |d|_M = sqrt(d . M d) ms,
+M = D^-1. Tetrahedra enter as the six squared travel times along their edges, which is all that the
+update needs: scalar products of two sides of a triangle follow from its three squared sides.
 """
 
 from typing import NamedTuple
@@ -9,162 +10,202 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-IMPROVEMENT_MS = 1e-10
-"""Smaller gains do not wake a node's neighbours."""
+ENDS = ((0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2))
+"""Ends of the edges of a tetrahedron; edges 2 k and 2 k + 1 are opposite.
+
+Seen from corner c, the others are c ^ 1, c ^ 2 and c ^ 3, and edge c, c ^ k is 2 (k - 1) or its
+opposite."""
 
 
 class Tetrahedra(NamedTuple):
-    """A mesh with a metric, as the compiled correction of labels reads it."""
+    """Mesh with its neighbourhoods, as compiled code reads it."""
 
     points: np.ndarray
     """[node, 3] mm."""
     cells: np.ndarray
     """[cell, 4]."""
-    metric: np.ndarray
-    """[cell, 6] ms^2/mm^2."""
     first: np.ndarray
-    """[node + 1] where the cells of a node begin."""
-    cells_of: np.ndarray
-    """Cells of node 0, of node 1, ..."""
+    """[node + 1] where the corners of a node begin."""
+    corners: np.ndarray
+    """Corners of node 0, of node 1, ...; corner k of cell e is number 4 e + k."""
+    near_first: np.ndarray
+    """[node + 1] where the near nodes of a node begin."""
+    near: np.ndarray
+    """Nodes near node 0, near node 1, ...: those that start from a straight line if it starts."""
+
+
+class Travel(NamedTuple):
+    """Travel times in a mesh."""
+
+    squares: np.ndarray
+    """[cell, 6] ms^2, squared travel times along the edges, in the order of `ENDS`."""
+    nodal_metric: np.ndarray
+    """[node, 6] ms^2/mm^2, M as xx, yy, zz, xy, xz, yz: mean of the tetrahedra around a node."""
+
+
+class LastLegs(NamedTuple):
+    """Best local update of each node: the last leg of the wave's way to it."""
+
+    time: np.ndarray
+    """[node] ms; infinite where no face of the node's tetrahedra is earlier than it."""
+    cell: np.ndarray
+    """[node] tetrahedron that the leg crosses; -1 where there is none."""
+    parents: np.ndarray
+    """[node, 3] corners of the face that it leaves."""
+    weights: np.ndarray
+    """[node, 3] barycentric coordinates of where it leaves; they sum to one."""
 
 
 @numba.njit(cache=True)
-def inner(m: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-    """Product a . M b."""
-    return (
-        m[0] * a[0] * b[0]
-        + m[1] * a[1] * b[1]
-        + m[2] * a[2] * b[2]
-        + m[3] * (a[0] * b[1] + a[1] * b[0])
-        + m[4] * (a[0] * b[2] + a[2] * b[0])
-        + m[5] * (a[1] * b[2] + a[2] * b[1])
-    )
+def square(m: np.ndarray, i: int, points: np.ndarray, a: int, b: int) -> float:
+    """Squared travel time, ms^2, between two points in metric number i of [..., 6], ms^2/mm^2."""
+    x, y, z = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+    straight = m[i, 0] * x * x + m[i, 1] * y * y + m[i, 2] * z * z
+    return straight + 2.0 * (m[i, 3] * x * y + m[i, 4] * x * z + m[i, 5] * y * z)
 
 
 @numba.njit(cache=True)
-def edge_update(
-    m: np.ndarray, x: np.ndarray, x1: np.ndarray, x2: np.ndarray, u1: float, u2: float
-) -> float:
-    """Least time at x over the edge from x1 (time u1) to x2 (time u2); infinite times are skipped.
+def travel_of(mesh: Tetrahedra, tensors: np.ndarray) -> tuple[Travel, int]:
+    """Travel times for squared-speed tensors [cell, 3, 3], mm^2/ms^2.
 
-    With y = x2 + l (x1 - x2) minimise u2 + l p + sqrt(c.Mc - 2 l a.Mc + l^2 a.Ma), a convex
-    function of l in [0, 1].
+    Returns:
+        The travel times, and the first cell whose tensor is not symmetric positive definite, or -1.
     """
-    c = x - x2
-    cc = inner(m, c, c)
-    d = x - x1
-    best = min(u2 + np.sqrt(cc), u1 + np.sqrt(inner(m, d, d)))
-    if not (np.isfinite(u1) and np.isfinite(u2)):
-        return best
-    a, p = x1 - x2, u1 - u2
-    aa, ac = inner(m, a, a), inner(m, a, c)
-    slack = 1.0 - p * p / aa
-    if slack > 0.0:
-        s = np.sqrt(max(cc - ac * ac / aa, 0.0) / slack)
-        along = (ac - p * s) / aa
-        if 0.0 < along < 1.0:
-            best = min(best, u2 + along * p + s)
-    return best
+    metric = np.empty((len(tensors), 6))
+    squares = np.empty((len(tensors), 6))
+    for e in range(len(tensors)):
+        d = tensors[e]
+        xx = d[1, 1] * d[2, 2] - d[1, 2] * d[1, 2]
+        xy = d[0, 2] * d[1, 2] - d[0, 1] * d[2, 2]
+        xz = d[0, 1] * d[1, 2] - d[0, 2] * d[1, 1]
+        minor = d[0, 0] * d[1, 1] - d[0, 1] * d[0, 1]
+        det = d[0, 0] * xx + d[0, 1] * xy + d[0, 2] * xz
+        skew = max(abs(d[0, 1] - d[1, 0]), abs(d[0, 2] - d[2, 0]), abs(d[1, 2] - d[2, 1]))
+        positive = d[0, 0] > 0.0 and minor > 0.0 and det > 0.0
+        if not (positive and skew <= 1e-9 * (d[0, 0] + d[1, 1] + d[2, 2])):
+            return Travel(squares, metric), e
+        metric[e, 0], metric[e, 3], metric[e, 4] = xx / det, xy / det, xz / det
+        metric[e, 1] = (d[0, 0] * d[2, 2] - d[0, 2] * d[0, 2]) / det
+        metric[e, 2] = minor / det
+        metric[e, 5] = (d[0, 1] * d[0, 2] - d[0, 0] * d[1, 2]) / det
+        for k, (a, b) in enumerate(ENDS):
+            squares[e, k] = square(metric, e, mesh.points, mesh.cells[e, a], mesh.cells[e, b])
+    nodal = np.zeros((len(mesh.points), 6))
+    for i in range(len(nodal)):
+        around = mesh.corners[mesh.first[i] : mesh.first[i + 1]]
+        for corner in around:
+            for k in range(6):
+                nodal[i, k] += metric[corner >> 2, k] / len(around)
+    return Travel(squares, nodal), -1
 
 
 @numba.njit(cache=True)
-def face_minimum(
-    m: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray, p: float, q: float
-) -> tuple[bool, float, float, float]:
-    """Where l1 p + l2 q + |c - l1 a - l2 b|_M is least: whether inside the face, l1, l2, the norm.
-
-    The stationary point is closed-form; outside the face it is of no use, and all is zero.
+def seen_from(own: int, cell: np.ndarray, squares: np.ndarray) -> tuple[
+    tuple[int, int, int], tuple[float, float, float], tuple[float, float, float]
+]:  # fmt: skip
+    """Tetrahedron as seen from one of its corners, with the others in turn.
 
     Args:
-        m: metric, six entries. a, b: sides of the face from its third corner, mm.
-        c: from there to the node, mm. p, q: times at the ends of a and b less the third one's, ms.
+        own: the corner, 0 to 3.
+        cell: [4] nodes. squares: [6] ms^2, as `Travel`.
+
+    Returns:
+        Nodes of the other corners; squared travel times to them from `own`, and along the edges
+        opposite to these, ms^2.
     """
-    aa, ab, bb = inner(m, a, a), inner(m, a, b), inner(m, b, b)
-    ac, bc, cc = inner(m, a, c), inner(m, b, c), inner(m, c, c)
-    det = aa * bb - ab * ab
-    slack = 1.0 - (bb * p * p - 2.0 * ab * p * q + aa * q * q) / det
-    if slack > 0.0:
-        height_sq = cc - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc) / det
-        s = np.sqrt(max(height_sq, 0.0) / slack)
-        g, h = ac - p * s, bc - q * s
-        l1, l2 = (bb * g - ab * h) / det, (aa * h - ab * g) / det
-        if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= 1.0:
-            return True, l1, l2, s
-    return False, 0.0, 0.0, 0.0
-
-
-@numba.njit(cache=True)
-def corner_update(
-    points: np.ndarray, cell: np.ndarray, m: np.ndarray, time: np.ndarray, corner: int
-) -> float:
-    """Least time at one corner x of a tetrahedron over its opposite face, with interpolated times.
-
-    Where the stationary point (`face_minimum`) lies outside the triangle, the function being
-    convex, the least value is on an edge.
-    """
-    i, j, k = cell[(corner + 1) % 4], cell[(corner + 2) % 4], cell[(corner + 3) % 4]
-    x, x1, x2, x3 = points[cell[corner]], points[i], points[j], points[k]
-    u1, u2, u3 = time[i], time[j], time[k]
-    if np.isfinite(u1) and np.isfinite(u2) and np.isfinite(u3):
-        p, q = u1 - u3, u2 - u3
-        inside, l1, l2, s = face_minimum(m, x1 - x3, x2 - x3, x - x3, p, q)
-        if inside:
-            return u3 + l1 * p + l2 * q + s
-    return min(
-        edge_update(m, x, x1, x2, u1, u2),
-        edge_update(m, x, x2, x3, u2, u3),
-        edge_update(m, x, x1, x3, u1, u3),
+    k1, k2, k3 = int(own > 1), 2 + int(own & 1), 4 + int(own == 1 or own == 2)
+    return (
+        (cell[own ^ 1], cell[own ^ 2], cell[own ^ 3]),
+        (squares[k1], squares[k2], squares[k3]),
+        (squares[k1 ^ 1], squares[k2 ^ 1], squares[k3 ^ 1]),
     )
 
 
-@numba.njit(cache=True)
-def correct_labels(
-    mesh: Tetrahedra, start: np.ndarray, labels: np.ndarray, max_updates: int
-) -> tuple[np.ndarray, int]:
-    """Lower the times until no local update lowers any node: times [node] ms, updates done.
+@numba.njit(cache=True, error_model="numpy")
+def local_update(
+    u: tuple[float, float, float],
+    face: tuple[float, float, float],
+    legs: tuple[float, float, float],
+    known: float,
+) -> tuple[float, float, float]:
+    """Least time at a node over a face, and where on it: the one update of this library.
 
-    Begins with `labels`, infinite or a solution for later starts, lowered to `start`: both [node]
-    ms. All corners of a woken cell are tried, also those with an earlier time than the node that
-    woke it: in obtuse or anisotropic tetrahedra the wave does not always come from the earliest
-    node.
+    Minimises u0 + l1 p + l2 q + |c - l1 a - l2 b|_M, where p = u1 - u0, q = u2 - u0, a and b are
+    the sides of the face from its first corner and c leads from there to the node. The function is
+    convex and its stationary point closed-form; if that lies outside the face, the least value is
+    on an edge. Of the edges only those at the first corner are tried: taking each corner as the
+    first tries all (`last_legs`), and in a queue the third edge had its turn when its own ends
+    changed.
+
+    Args:
+        u: ms, times at the corners of the face; the first is finite, others may be infinite.
+        face: ms^2, squared travel times from the first corner to the second, to the third, and
+            between these.
+        legs: ms^2, squared travel times from the corners to the node.
+        known: ms, the time that the node has.
+
+    Returns:
+        The time, ms, infinite if the node's distance to the plane of the face shows that it is no
+        earlier than `known`, and the weights l1 and l2 of the second and third corner.
     """
-    points, cells, metric, first, cells_of = mesh
-    n = len(points)
-    time = labels.copy()
-    queue, queued = np.empty(n + 1, np.int64), np.zeros(n, np.bool_)
-    head, tail, n_updates = 0, 0, 0
-    for i in np.argsort(start):
-        if start[i] < time[i]:
-            time[i], queue[tail], queued[i] = start[i], i, True
-            tail += 1
-    while head != tail and n_updates < max_updates:
-        i = queue[head]
-        head = (head + 1) % (n + 1)
-        queued[i] = False
-        for k in range(first[i], first[i + 1]):
-            e = cells_of[k]
-            for corner in range(4):
-                j = cells[e, corner]
-                if j == i:
-                    continue
-                arrival = corner_update(points, cells[e], metric[e], time, corner)
-                n_updates += 1
-                if arrival < time[j] - IMPROVEMENT_MS:
-                    time[j] = arrival
-                    if not queued[j]:
-                        queue[tail], queued[j] = j, True
-                        tail = (tail + 1) % (n + 1)
-    return time, n_updates
+    aa, bb, between = face
+    cc = legs[0]
+    ac, bc = 0.5 * (cc + aa - legs[1]), 0.5 * (cc + bb - legs[2])
+    ab = 0.5 * (aa + bb - between)
+    det = aa * bb - ab * ab
+    height = cc * det - (bb * ac * ac - 2.0 * ab * ac * bc + aa * bc * bc)
+    later = known - min(u[0], u[1], u[2])
+    if later <= 0.0 or 0.0 < later * later * det <= height:
+        return np.inf, 0.0, 0.0
+    p, q = u[1] - u[0], u[2] - u[0]
+    if p < np.inf and q < np.inf:
+        slack = det - (bb * p * p - 2.0 * ab * p * q + aa * q * q)
+        if slack > 0.0:
+            s = np.sqrt(max(height, 0.0) / slack)
+            g, h = ac - p * s, bc - q * s
+            l1, l2 = bb * g - ab * h, aa * h - ab * g
+            if l1 >= 0.0 and l2 >= 0.0 and l1 + l2 <= det:
+                return u[0] + (l1 * p + l2 * q) / det + s, l1 / det, l2 / det
+    best, l1, l2 = u[0] + np.sqrt(cc), 0.0, 0.0
+    if p < np.inf:
+        time, share = _over_edge(u[0], p, aa, ac, cc)
+        if time < best:
+            best, l1, l2 = time, share, 0.0
+    if q < np.inf:
+        time, share = _over_edge(u[0], q, bb, bc, cc)
+        if time < best:
+            best, l1, l2 = time, 0.0, share
+    return best, l1, l2
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _over_edge(u: float, p: float, aa: float, ac: float, cc: float) -> tuple[float, float]:
+    """Least u + l p + sqrt(cc - 2 l ac + l^2 aa) and l where 0 < l < 1; else infinite."""
+    slack = aa - p * p
+    if slack > 0.0:
+        s = np.sqrt(max(cc * aa - ac * ac, 0.0) / slack)
+        along = ac - p * s
+        if 0.0 < along < aa:
+            return u + along * p / aa + s, along / aa
+    return np.inf, 0.0
 
 
 @numba.njit(cache=True)
-def best_updates(
-    points: np.ndarray, cells: np.ndarray, metric: np.ndarray, time: np.ndarray
-) -> np.ndarray:
-    """Best local update of every node from the given times: [node] ms."""
-    best = np.full(len(points), np.inf)
-    for e in range(len(cells)):
-        for corner in range(4):
-            j = cells[e, corner]
-            best[j] = min(best[j], corner_update(points, cells[e], metric[e], time, corner))
-    return best
+def last_legs(mesh: Tetrahedra, squares: np.ndarray, time: np.ndarray) -> LastLegs:
+    """Best local updates of all nodes from finite times [node] ms."""
+    n = len(time)
+    best, cell = np.full(n, np.inf), np.full(n, -1)
+    parents, weights = np.zeros((n, 3), np.int64), np.zeros((n, 3))
+    for e in range(len(mesh.cells)):
+        for own in range(4):
+            i = mesh.cells[e, own]
+            (x, y, z), (sx, sy, sz), (rx, ry, rz) = seen_from(own, mesh.cells[e], squares[e])
+            for _ in range(3):
+                u = time[i], time[y], time[z]
+                value, l1, l2 = local_update(u, (sy, sz, rx), (sx, rz, ry), best[x])
+                if value < best[x]:
+                    best[x], cell[x] = value, e
+                    parents[x] = i, y, z
+                    weights[x] = 1.0 - l1 - l2, l1, l2
+                x, y, z, sx, sy, sz, rx, ry, rz = y, z, x, sy, sz, sx, ry, rz, rx
+    return LastLegs(best, cell, parents, weights)

@@ -3,9 +3,10 @@ import pytest
 from helpers.eikonal import solve_eikonal
 from helpers.heart import ball
 
-from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.core.errors import BadInput, NotConverged, StepFailed
 from einthoven.base.core.seeds import generator
-from einthoven.physics.electrophysiology.eikonal import residual_ms, speed_tensor_sq
+from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
+from einthoven.physics.electrophysiology.hopf_lax import local_update
 
 
 def random_problem(seed=1):
@@ -68,15 +69,12 @@ def test_no_node_but_a_source_comes_first_and_late_sources_are_silent():
 
 def test_residual_reports_a_map_that_is_not_a_fixed_point():
     points, cells, speeds, nodes, times = random_problem()
-    arrival = solve_eikonal(points, cells, speeds, nodes, times, near_rings=0)
-    assert arrival.residual_ms < 1e-8
-    start = np.full(len(points), np.inf)
-    start[nodes] = times
-    i, j = [0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]
-    metric = np.ascontiguousarray(np.linalg.inv(speeds)[:, i, j])
-    wrong = arrival.activation_time.copy()
+    found = solve_eikonal(points, cells, speeds, nodes, times, near_rings=0)
+    assert found.residual_ms < 1e-8
+    wrong = found.activation_time.copy()
     wrong[wrong.argmax()] += 3
-    assert residual_ms(points, cells.astype(np.int64), metric, wrong, start) == pytest.approx(3)
+    with pytest.raises(NotConverged, match="missed the fixed point by 3 ms"):
+        Eikonal.of(points, cells, speeds).residual_ms(wrong, found.start)
 
 
 def test_a_part_that_no_source_reaches_is_a_failure():
@@ -109,3 +107,36 @@ def test_tensor_must_be_positive_definite():
         solve_eikonal(points, cells, -speeds, nodes, times)
     with pytest.raises(BadInput, match="cm/s"):
         speed_tensor_sq(np.array([[1.0, 0, 0]]), 60.0, 30.0)
+
+
+def test_other_speeds_on_the_same_mesh_are_those_of_a_new_equation():
+    points, cells, speeds, _, _ = random_problem()
+    anew = Eikonal.of(points, cells, 4 * speeds).travel
+    for one, other in zip(Eikonal.of(points, cells, speeds).with_speeds(4 * speeds).travel, anew):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_local_update_is_the_least_over_the_face():
+    """Against a fine grid on the face, for tetrahedra of any shape and any admissible times."""
+    rng, shares = generator(2, "local update"), np.linspace(0, 1, 201)
+    l1, l2 = (grid[np.add.outer(shares, shares) <= 1] for grid in np.meshgrid(shares, shares))
+    for _ in range(50):
+        corners = rng.normal(size=(4, 3))
+        face, node = corners[:3], corners[3]
+        u = face @ rng.normal(size=3) * 0.5
+
+        def squared(i, j, corners=corners):
+            return float(((corners[i] - corners[j]) ** 2).sum())
+
+        found = min(
+            local_update(
+                tuple(u[list(turn)]),
+                (squared(turn[0], turn[1]), squared(turn[0], turn[2]), squared(turn[1], turn[2])),
+                tuple(squared(i, 3) for i in turn),
+                np.inf,
+            )[0]
+            for turn in ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+        )
+        on_face = np.stack([1 - l1 - l2, l1, l2], axis=1)
+        grid = (on_face @ u + np.linalg.norm(node - on_face @ face, axis=1)).min()
+        assert grid - 0.02 < found <= grid + 1e-12

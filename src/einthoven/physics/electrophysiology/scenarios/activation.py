@@ -8,7 +8,7 @@ from einthoven.base.core.log import logger
 from einthoven.data.patient.measured import MeasuredTissue
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation
-from einthoven.physics.electrophysiology.capture import solve_coupled
+from einthoven.physics.electrophysiology.capture import fired_sources, first_arrival, graph_of
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.scenarios.kinds import built_in
 from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
@@ -44,19 +44,19 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     )
     eikonal = Eikonal.of(heart.points, heart.cells, speeds, config.backend)
     network = beat.network(patient, config)
-    wave = solve_coupled(eikonal, network, beat.sources(patient, config))
-    arrival, sources = wave.arrival, wave.sources
-    first = arrival.activation_time.min()
+    given = beat.sources(patient, config)
+    wave = first_arrival(eikonal, graph_of(network, len(heart.points)), given)
+    sources, first = fired_sources(wave, network, given), wave.activation_time.min()
     return Activation(
         patient=patient.name,
-        activation_time=(arrival.activation_time - first).astype(np.float32),
+        activation_time=(wave.activation_time - first).astype(np.float32),
         source_nodes=sources.nodes.astype(np.int32),
         source_times=sources.times - first,
         scenario=beat.name,
         backend=config.backend,
-        residual_ms=arrival.residual_ms,
-        n_updates=arrival.n_updates,
-        total_ms=float(arrival.activation_time.max() - first),
+        residual_ms=eikonal.residual_ms(wave.activation_time, wave.start),
+        n_updates=wave.n_updates,
+        total_ms=float(wave.activation_time.max() - first),
         cycle_length_ms=float(beat.settings.cycle_length_ms),
         i_kr_factor=beat.settings.i_kr_factor,
         settings=builtins_of(config),
