@@ -138,8 +138,8 @@ BACKENDS: dict[str, Callable[[Eikonal, np.ndarray, np.ndarray], np.ndarray]] = {
     "einthoven": _solved,
     "fim-python": _solve_fim,
 }
-"""Name -> function of the equation, of start times [node] ms, infinite away from sources, and of the
-times that our own solver found; it gives the muscle's times [node] ms."""
+"""Name -> function of the equation, of start times [node] ms, infinite away from sources, and of
+the times that our own solver found; it gives the muscle's times [node] ms."""
 
 
 def sorted_by(number: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
