@@ -9,10 +9,6 @@ import pytest
 
 SRC = Path(__file__).parents[3] / "src"
 PACKAGE = SRC / "einthoven"
-ELECTROPHYSIOLOGY = "physics/electrophysiology"
-PENDING = (
-)  # fmt: skip
-"""Beginnings of paths that are still to be rewritten."""
 
 BEGINNINGS = re.compile(
     r"(Of|As|In|By|With|From|See|Its|There|These|Those|This|Which|What|How|Where|When|Who)\b"
@@ -35,12 +31,6 @@ BANNED = (
 )  # fmt: skip
 """Words of section 6 of the style, each of which has a word of the field."""
 FORBIDDEN = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, BANNED)) + r")(?![\w-])")
-
-
-def is_pending(path: Path) -> bool:
-    """Whether a file is still to be rewritten."""
-    inside = path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
-    return inside.startswith(PENDING)
 
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -70,7 +60,7 @@ def messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, part.value
 
 
-FILES = [path for path in sorted(SRC.rglob("*.py")) if not is_pending(path)]
+FILES = sorted(SRC.rglob("*.py"))
 IDS = [path.relative_to(SRC).as_posix() for path in FILES]
 
 
@@ -93,8 +83,3 @@ def test_words_are_those_of_the_field(path: Path):
         if (match := FORBIDDEN.search(text))
     ]
     assert not found, "\n".join(found)
-
-
-def test_pending_files_exist():
-    inside = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
-    assert [name for name in PENDING if not any(p.startswith(name) for p in inside)] == []

@@ -61,7 +61,7 @@ class Simulations:
         split: str,
         measures: dict[str, float],
     ) -> Self:
-        """Play cases on one heart.
+        """Simulate cases on one heart.
 
         Raises:
             BadInput: as `Simulator.simulate`.
@@ -240,5 +240,5 @@ def in_uv(ecg: np.ndarray) -> np.ndarray:
 
 
 def in_mv(microvolts: np.ndarray) -> np.ndarray:
-    """All twelve leads [..., 12, 500] mV of the eight [..., 8, 500] that the others are sums of."""
+    """Twelve leads [..., 12, 500] mV from the eight independent ones [..., 8, 500] in uV."""
     return all_leads(microvolts.astype(np.float32)) / np.float32(1000.0)

@@ -2,7 +2,7 @@
 
 What `electrophysiology.scenarios.activate` and `ecg.simulate_ecg` compute, for thousands of beats
 of one heart (`tests/contract/test_imaging_simulator.py` holds them together): what depends on the
-heart alone is made once, first arrival takes one pass, and all forward models share one sweep.
+heart alone is made once, and all forward models share one sweep.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ from einthoven.physics.electrophysiology.repolarisation import gradient_fields
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
 SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
-"""What z, the cosine and sine of phi, rho and nu count for, in mm of a usual heart, to find a site;
-nu more than all others, so that a site is in the ventricle that it names."""
+"""Weights of z, cosine and sine of phi, rho and nu in the distance between sites, mm of a usual
+heart; nu has the largest, so that a site is in the ventricle that it names."""
 
 
 @dataclass(frozen=True, eq=False)
 class SimulatedBeat:
-    """What a case does in a heart.
+    """Simulated beat of a case in a heart.
 
     Attributes:
         case: with its sites where they are: at nodes of the heart.
@@ -55,12 +55,12 @@ class SimulatedBeat:
 
 @dataclass(frozen=True, eq=False)
 class Simulator:
-    """One heart, ready to beat."""
+    """Simulator of beats of one heart."""
 
     patient: Patient
     points: RecordingPoints
     muscle: Eikonal
-    """At any speeds."""
+    """Eikonal equation of the muscle; each case sets its speeds."""
     transfer: ElectrodeTransfer
     forward: tuple[str, ...]
     activation: ActivationSettings
@@ -76,7 +76,7 @@ class Simulator:
         activation: ActivationSettings = AS_USUAL,
         smoothing_mm: float = SMOOTHING_MM,
     ) -> Self:
-        """A heart that any case can be played on.
+        """Simulator of any case on a heart.
 
         Args:
             patient: with mesh, fibres, ventricular coordinates and Purkinje trees.
@@ -103,7 +103,7 @@ class Simulator:
         )
 
     def simulate(self, case: BeatParameters) -> SimulatedBeat:
-        """Play one case.
+        """Simulate one case.
 
         Raises:
             BadInput: a cycle length or a factor on I_Kr for which there are no action potentials.
@@ -117,7 +117,7 @@ class Simulator:
         return self.beat(case, tau - tau.min())
 
     def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
-        """The beat of a case's cells and conductivities when activated at given times.
+        """Beat of a case's cells and conductivities at given activation times.
 
         Args:
             case: whose pattern, sites and speeds do not matter.
@@ -146,7 +146,7 @@ class Simulator:
         return StimulusSite(z, phi, rho, nu, time_ms)
 
     def _started(self, case: BeatParameters) -> tuple[BeatParameters, WaveSources]:
-        """The case with its sites at nodes, and where its wave starts."""
+        """Case with its sites at nodes, and sources of its wave."""
         nodes, times = [self.node(site) for site in case.sites], [s.time_ms for s in case.sites]
         sites = tuple(self.site_at(*place) for place in zip(nodes, times))
         sources = WaveSources(np.array(nodes, int), np.array(times), np.inf if sites else 0.0)

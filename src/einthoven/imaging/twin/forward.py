@@ -25,12 +25,12 @@ from einthoven.physics.electrophysiology.cells.family import action_potential
 from einthoven.physics.leadfield.conductivity import transversely_isotropic
 
 SIGMAS = ("sigma_il", "sigma_it")
-"""Of which the logarithms are parameters, in this order; keys of section `leadfield`."""
+"""Conductivities whose logarithms are parameters, in this order; keys of section `leadfield`."""
 AS_GIVEN = np.zeros(len(SIGMAS))
 BIN_MS = 0.25
-"""Of the wavefront's source; with 0.1 ms the potentials differ by less than 1e-3 of their peak."""
+"""Bins of the wavefront's source; 0.1 ms changes potentials by less than 1e-3 of their peak."""
 TINY_MS = 1e-9
-"""Nodal times of a cell are told apart by at least this much."""
+"""Least difference between the nodal times of a cell; equal ones are set apart."""
 
 
 class Potential(NamedTuple):
@@ -44,7 +44,7 @@ class Potential(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ForwardModel:
-    """What turns activation times of a heart into its ECG.
+    """Forward model: ECG of a heart from its activation times.
 
     Attributes:
         cells: [cell, 4] of the heart.
@@ -67,7 +67,7 @@ class ForwardModel:
         leadfield: LeadFieldSettings,
         time: np.ndarray,
     ) -> Self:
-        """Of a patient with mesh and fibres.
+        """Forward model of a patient with mesh and fibres.
 
         Args:
             patient: whose heart it is.
@@ -89,7 +89,7 @@ class ForwardModel:
         return cls(heart.cells, np.stack(flows), np.asarray(time, float), template)
 
     def ecg(self, activation_time: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN) -> np.ndarray:
-        """[8, time] mV of activation times [node] ms; log_sigmas: [2] over the settings'."""
+        """ECG [8, time] mV of activation times [node] ms; log_sigmas [2] over the settings'."""
         nothing = np.zeros((len(activation_time), 0))
         return self._swept(activation_time, nothing, self._flow(log_sigmas)).ecg
 
@@ -137,7 +137,7 @@ class ForwardModel:
 
 
 def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np.ndarray:
-    """[cell, 4, 8] of one tensor, sigmas along and across; grad [8, cell, 3] kOhm/mm."""
+    """Flow [cell, 4, 8] of one tensor, sigmas along and across; grad [8, cell, 3] kOhm/mm."""
     heart, tensors = patient.heart, transversely_isotropic(patient.fibers.f0, *sigmas)
     source = np.einsum("lcd,cdk,c->clk", grad, tensors, heart.volumes, optimize=True)
     flow: np.ndarray = np.einsum("clk,cik->cil", source, heart.hat_gradients, optimize=True)
@@ -167,7 +167,7 @@ class Sweep:
 
     @classmethod
     def of(cls, cells: np.ndarray, tau: np.ndarray, grid: tuple[float, float, int]) -> Self:
-        """Of activation times [node] ms."""
+        """Sweep of activation times [node] ms over the bins of a grid."""
         origin, step, n_bins = grid
         order = np.argsort(tau[cells], axis=1, kind="stable")
         nodes = np.take_along_axis(cells, order, axis=1)

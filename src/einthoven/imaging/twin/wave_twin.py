@@ -27,10 +27,10 @@ AS_USUAL = TwinSettings()
 
 
 class Parameters(NamedTuple):
-    """Of a twin's beat."""
+    """Parameters of a twin's beat."""
 
     weights: np.ndarray
-    """[direction] of the onsets."""
+    """[direction] weights of the onsets' directions."""
     log_speeds: np.ndarray
     """[4] over those of the settings."""
     log_sigmas: np.ndarray
@@ -75,11 +75,11 @@ class Twin:
 
     @property
     def activation_sd(self) -> np.ndarray:
-        """[heart node] ms, in Laplace's approximation."""
+        """SD of activation times [heart node] ms, in Laplace's approximation."""
         return self._sd(self.tangent)
 
     def sd_of(self, weights: csr_array) -> np.ndarray:
-        """[place] ms, where times are `weights` [place, heart node] times those of the nodes."""
+        """SD [place] ms, where times are `weights` [place, heart node] times those of the nodes."""
         return self._sd(weights @ self.tangent)
 
     def _sd(self, tangent: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ class TwinProblem:
 
     @property
     def noise_sd(self) -> float:
-        """Of noise and of what the model lacks, mV."""
+        """SD of noise and model error, mV."""
         return self.settings.noise_share * float(np.abs(self.ecg).max())
 
     @property
@@ -120,7 +120,7 @@ class TwinProblem:
         return start._replace(log_gain=start.log_gain + more)
 
     def onsets(self, parameters: Parameters) -> np.ndarray:
-        """[node] ms."""
+        """Onset times [node] ms."""
         return self.prior.start + self.prior.directions @ parameters.weights
 
     def fitted(self, parameters: Parameters) -> np.ndarray:
@@ -214,6 +214,6 @@ def fit_twin(
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's, over all leads and times together."""
+    """Pearson correlation over all leads and times together."""
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))
