@@ -2,8 +2,8 @@
 
 The earliest node leaves the queue and lowers the times of its neighbours; a node whose time is
 lowered enters it, again if need be, as in anisotropic tetrahedra the wave does not always come from
-the earliest corner: fast marching with corrections (Konukoglu 2007,
-doi:10.1007/978-3-540-73273-0_57).
+the earliest corner: recursive anisotropic fast marching (Konukoglu, Sermesant, Clatz, Peyrat,
+Delingette, Ayache, Information Processing in Medical Imaging, 2007).
 """
 
 from typing import NamedTuple
