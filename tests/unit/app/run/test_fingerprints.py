@@ -119,7 +119,7 @@ REACHES = {
     "base/config/physiology.py": {"import_patient", "patient_store"},
     "body/mesh/quality.py": {"mesh"},
     "body/fibers/ldrb.py": {"fibers"},
-    "numerics/fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "report"}
+    "numerics/fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "first", "report"}
     | INVERSE
     | IMAGING
     | {"imaging_simulate"},
