@@ -156,7 +156,7 @@ def test_excluded_patients_are_left_out(sheet):
     [
         ({"dataset": {"exclude": ["ana", "p12"]}}, "exclude: ana, p12: neither p0000 to p9999"),
         ({"dataset": {"exclude": ["p0002"]}}, "no patient of split test is left"),
-        ({"imported": {"sheet": "none.csv"}}, "none.csv: no such file"),
+        ({"imported": {"sheet": "none.csv"}}, "none.csv: no such sheet"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(sections, message):

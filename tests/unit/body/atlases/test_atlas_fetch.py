@@ -134,11 +134,13 @@ def test_the_command_lists_atlases_and_refuses_nonsense(capsys, tmp_path):
         (["bai-2015", "--from", str(tmp_path / "none.zip")], "no such file or folder"),
         (["bai-2015", "--from", str(tmp_path)], "no Both_ED_mean.vtk"),
         (["mpii-human-shape", "--phase", "ES", "--from", str(tmp_path)], "has ED"),
-        (["uk-biobank", "--modes", "0", "--from", str(tmp_path)], "modes = 0"),
     ):
         assert main(["fetch", *words, "--to", str(tmp_path)]) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert reason in error and error.startswith("einthoven: ")
+    with pytest.raises(SystemExit, match="2"):
+        main(["fetch", "uk-biobank", "--modes", "0"])
+    assert "--modes: expected a whole number above zero" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -59,6 +59,12 @@ def sheet_of(folder: Path, **changes: str) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of refused patients are written into the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 def imported(row: Row) -> Anatomy:
     return import_patient(row, Path("unused.png"), CONFIG)
 

@@ -69,7 +69,7 @@ def test_broken_wfdb_records(tmp_path):
     (tmp_path / "rec.dat").write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
     fault("checksum")
     (tmp_path / "rec.dat").write_bytes(data[:-40])
-    fault("promises")
+    fault("truncated")
     (tmp_path / "rec.dat").unlink()
     fault("rec.dat: cannot be read")
     (tmp_path / "rec.dat").write_bytes(data)
