@@ -115,9 +115,9 @@ def test_the_page_holds_what_the_stages_say(patient, scene) -> None:
             assert np.abs(found - unit[:, None]).max() <= arrows.step / 2 + 1e-6
         own = np.unique(arrays[f"{surface}_faces"].stored)
         assert set(arrays[f"{surface}_places"].stored) <= set(own)
-    ecg = arrays["ecg"].values
+    ecg = unpacked(arrays["ecg"])
     np.testing.assert_allclose(1.1 * ecg[0], ecg[1], atol=1.1 * arrays["ecg"].step)
-    kept = np.isin(patient.ecg.time, np.rint(arrays["time"].values))
+    kept = np.isin(patient.ecg.time, np.rint(unpacked(arrays["time"])))
     exact = patient.ecg.ecg[0][:, kept]
     assert np.abs(ecg[0, 0] - exact).max() <= arrays["ecg"].step / 2 + 1e-9
     np.testing.assert_allclose(scene.about["mean_angle_deg"], TURN_DEG, atol=1e-3)
