@@ -4,6 +4,7 @@ Usage: python tools/results_table.py [RESULTS], then python tools/write_results.
 """
 
 import json
+import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,8 @@ COLUMNS = {
     "seconds_per_lead": (1000, 0),
 }
 """Key of metrics.json -> factor to the unit of the table, and digits."""
+ROW = re.compile(r"\[\n[^\[\]{}]*\]")
+"""A row of a table, which takes one line of the file."""
 
 
 def cell(row: dict, key: str) -> str:
@@ -53,8 +56,11 @@ def main(results: Path) -> None:
         for method, name in ROWS.items()
         if method in methods
     ]
+    text = json.dumps(topic, indent=1, ensure_ascii=False)
     with atomic(TOPIC) as aside:
-        aside.write_text(json.dumps(topic, indent=1, ensure_ascii=False) + "\n")
+        aside.write_text(
+            ROW.sub(lambda row: re.sub(r"\n *", "", row[0].replace(",\n", ", \n")), text) + "\n"
+        )
 
 
 if __name__ == "__main__":
