@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from fit_ecg_distribution import fitted_distribution, from_onset
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
@@ -24,7 +25,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 from einthoven.imaging.corpus.simulations import read_corpus
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
-from einthoven.imaging.model.ecg_distribution import EcgDistribution, from_onset
+from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import LEVEL
 from einthoven.imaging.model.imaging_model import (
     CARD_FILE,
@@ -67,7 +68,7 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
     ecg = corpus.ecg(_bare(about["forward"]))
     shutil.copyfile(source / NETWORK_FILE, folder / NETWORK_FILE)
     network = load_network(source / NETWORK_FILE, about["network"])
-    ecg_distribution = EcgDistribution.fit(ecg[rows["train"]], ecg[rows["val"]])
+    ecg_distribution = fitted_distribution(ecg[rows["train"]], ecg[rows["val"]])
     ecg_distribution.save(folder / DISTRIBUTION_FILE)
     (folder / RESIDUALS_FILE).unlink(missing_ok=True)
     if predict(network, corpus, rows["val"][:1], about["forward"]).samples is None:

@@ -14,42 +14,15 @@ from typing import Self
 import numpy as np
 
 from einthoven.base.core import check
-from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
-from einthoven.base.metrics.out_of_distribution import (
-    LEVEL,
-    FeatureDistribution,
-    OutOfDistributionCheck,
-)
-from einthoven.imaging.inputs.onsets import onset_delays
+from einthoven.base.metrics.out_of_distribution import FeatureDistribution, OutOfDistributionCheck
 
 STEP_MS, LENGTH_MS = 4, 440
 """Step of the samples, and length of the window from the QRS onset."""
-N_COMPONENTS = 48
-LEAST_BEATS = 4 * N_COMPONENTS
-MAX_BEATS = 4000
-"""Training ECGs that are kept, evenly spaced."""
 N_NEIGHBOURS = 50
 DELAY_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 STORED = ("mean", "components", "sd", "scores", "delays")
-
-
-def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Simulated beats with their QRS onset at 0 ms.
-
-    Args:
-        ecg: [beat, 12, time] mV at 1 kHz from the first activation.
-
-    Returns:
-        [kept beat, 12, LENGTH_MS] mV; [beat] ms from the first activation to the onset, NaN for
-        beats that are not kept because their QRS complex cannot be separated from the T wave.
-    """
-    delays = np.array(list(onset_delays(ecg)))
-    kept = np.isfinite(delays)
-    beats = np.pad(ecg[kept], ((0, 0), (0, 0), (0, LENGTH_MS)), mode="edge")
-    starts = np.rint(delays[kept]).astype(int).clip(0)
-    return np.array([b[:, s : s + LENGTH_MS] for b, s in zip(beats, starts)]), delays
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,36 +48,6 @@ class EcgDistribution:
     def features(self) -> FeatureDistribution:
         """Distribution of the features; its components are the principal ones over their SD."""
         return FeatureDistribution(self.mean, self.components.T / self.sd)
-
-    @classmethod
-    def fit(cls, train: np.ndarray, validation: np.ndarray) -> Self:
-        """Distribution of simulated ECGs at 1 kHz from the first activation.
-
-        Args:
-            train: [beat, 12, 500] mV, training ECGs.
-            validation: [beat, 12, 500] mV, ECGs of other hearts, which decide the limit.
-
-        Raises:
-            BadInput: too few beats for the components.
-        """
-        beats, delays = from_onset(train[:: -(-len(train) // MAX_BEATS)])
-        if len(beats) < LEAST_BEATS:
-            raise BadInput(f"train: {len(beats)} beats, at least {LEAST_BEATS} are needed")
-        x = _features(beats)
-        mean = x.mean(axis=0)
-        _, values, rows = np.linalg.svd(x - mean, full_matrices=False)
-        sd = np.maximum(values[:N_COMPONENTS] / np.sqrt(len(x)), 1e-9)
-        rows = rows[:N_COMPONENTS]
-        fitted = cls(mean, rows, sd, (x - mean) @ rows.T / sd, delays[np.isfinite(delays)], {})
-        reached = [
-            fitted.values(ecg)
-            for ecg in from_onset(validation[:: -(-len(validation) // MAX_BEATS)])[0]
-        ]
-        limits = {
-            key: float(np.quantile([values[key] for values in reached], LEVEL))
-            for key in reached[0]
-        }
-        return cls(mean, rows, sd, fitted.scores, fitted.delays, limits)
 
     def score(self, ecg: np.ndarray) -> np.ndarray:
         """[component] of an ECG in units of `sd`; arguments and errors as of `values`."""
@@ -133,7 +76,7 @@ class EcgDistribution:
     def _features_of(self, ecg: np.ndarray) -> np.ndarray:
         """[feature] mV of an ECG [12, time] mV."""
         check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), None))
-        return _features(ecg[None])[0]
+        return ecg_features(ecg[None])[0]
 
     def check(self, ecg: np.ndarray) -> OutOfDistributionCheck:
         """The values against their limits; arguments as of `values`."""
@@ -169,7 +112,7 @@ class EcgDistribution:
         return cls(**found, limits=arrays.attrs["limits"])
 
 
-def _features(ecg: np.ndarray) -> np.ndarray:
+def ecg_features(ecg: np.ndarray) -> np.ndarray:
     """[beat, 12, time] mV -> [beat, 8 * 110] means over 4 ms of the independent leads."""
     leads = np.asarray(ecg, float)[:, INDEPENDENT_ROWS, :LENGTH_MS]
     return leads.reshape(len(leads), -1, STEP_MS).mean(axis=-1)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fit_ecg_distribution import N_COMPONENTS, fitted_distribution, from_onset
 from helpers.ecg import COMPLEXES, T_MV, synthetic_beat
 from helpers.recordings import ellipsoid
 
@@ -15,7 +16,7 @@ from einthoven.base.core.names import LEADS
 from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.model.ecg_distribution import N_COMPONENTS, EcgDistribution, from_onset
+from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
 from einthoven.imaging.model.pictures import by_place, figures_of
@@ -55,7 +56,7 @@ def heart():
 
 @pytest.fixture(scope="module")
 def ecg_distribution():
-    return EcgDistribution.fit(simulated(200, 0)[0], simulated(100, 1)[0])
+    return fitted_distribution(simulated(200, 0)[0], simulated(100, 1)[0])
 
 
 class Stub:
@@ -106,7 +107,7 @@ def test_unlike_beats_are_out_of_distribution(ecg_distribution, tmp_path):
     again = EcgDistribution.load(tmp_path / "f.npz").values(beats[5])
     assert again == pytest.approx(ecg_distribution.values(beats[5]), rel=1e-3)
     with pytest.raises(BadInput, match="at least"):
-        EcgDistribution.fit(beats, beats)
+        fitted_distribution(beats, beats)
 
 
 def test_delays_are_those_of_like_beats(ecg_distribution):
