@@ -62,13 +62,9 @@ def surface_minima(triangles: np.ndarray, values: np.ndarray) -> Minima:
             basin[second] = first
             pass_value[second] = float(values[edges[k]].max())
     # a node that joined a basin when it was reached was no minimum
-    minima = [n for n in sorted(basin, key=lambda n: rank[n]) if _is_minimum(n, pass_value, values)]
+    minima = sorted((n for n in basin if pass_value[n] > values[n]), key=lambda n: rank[n])
     nodes = np.array(minima, np.int64)
     return Minima(nodes, values[nodes], np.array([pass_value[n] for n in minima]) - values[nodes])
-
-
-def _is_minimum(node: int, pass_value: dict[int, float], values: np.ndarray) -> bool:
-    return pass_value[node] > values[node]
 
 
 def apart(minima: Minima, points: np.ndarray, radius_mm: float) -> Minima:

@@ -60,15 +60,7 @@ def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
 
 
 def qrs_duration(ecg: np.ndarray, time: np.ndarray) -> float:
-    """Duration of the QRS over all leads, ms: offset minus onset of `qrs_window`.
-
-    Args:
-        ecg: [lead, time] mV, one beat, with rest before and an ST segment after the QRS.
-        time: [time] ms, uniform, step at most 5 ms.
-
-    Raises:
-        BadInput: flat or cut-off signal, NaN, or a bad time axis.
-    """
+    """Duration of the QRS over all leads, ms; arguments and errors as in `qrs_window`."""
     onset, offset = qrs_window(ecg, time)
     return offset - onset
 

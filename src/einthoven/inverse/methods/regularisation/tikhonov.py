@@ -1,6 +1,6 @@
 """Tikhonov regularisation of order 0, 1 and 2, and truncated SVD."""
 
-from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -28,9 +28,8 @@ class SpectralMethod(CriterionMethod):
     the best weight where noise is the only error. They fail where a wrong transfer matrix is most
     of the error, as in measured data: its residual is smooth and is fitted."""
 
-    @abstractmethod
-    def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L on a surface."""
+    penalty: ClassVar[Callable[[SourceSurface], Penalty]]
+    """Penalty with L on a surface."""
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
         """The spectrum with this method's filter factors."""
@@ -57,10 +56,7 @@ class Tikhonov0(SpectralMethod):
     """Tikhonov of order 0: the penalty is int u^2 over the surface (lambda in 1/mm)."""
 
     name: ClassVar[str] = "tikhonov-0"
-
-    def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L = M^(1/2)."""
-        return AreaPenalty(surface)
+    penalty = AreaPenalty
 
 
 @dataclass(frozen=True)
@@ -68,10 +64,7 @@ class Tikhonov1(SpectralMethod):
     """Tikhonov of order 1: the penalty is int |grad u|^2 over the surface (lambda in 1)."""
 
     name: ClassVar[str] = "tikhonov-1"
-
-    def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L the surface gradient."""
-        return GradientPenalty(surface)
+    penalty = GradientPenalty
 
 
 @dataclass(frozen=True)
@@ -79,10 +72,7 @@ class Tikhonov2(SpectralMethod):
     """Tikhonov of order 2: the penalty is int (Laplacian u)^2 over the surface (lambda in mm)."""
 
     name: ClassVar[str] = "tikhonov-2"
-
-    def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L the Laplace-Beltrami operator."""
-        return beltrami_penalty(surface)
+    penalty = staticmethod(beltrami_penalty)
 
 
 @dataclass(frozen=True)
@@ -90,10 +80,7 @@ class TruncatedSvd(SpectralMethod):
     """Truncated SVD of A in the norm (int u^2)^(1/2), with s >= lambda (in 1/mm)."""
 
     name: ClassVar[str] = "tsvd"
-
-    def penalty(self, surface: SourceSurface) -> Penalty:
-        """Penalty with L = M^(1/2)."""
-        return AreaPenalty(surface)
+    penalty = AreaPenalty
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
         """Spectrum with truncated filter factors."""
