@@ -1,6 +1,6 @@
 """Tikhonov regularisation of order 0, 1 and 2, and truncated SVD."""
 
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -28,8 +28,10 @@ class SpectralMethod(CriterionMethod):
     the best weight where noise is the only error. They fail where a wrong transfer matrix is most
     of the error, as in measured data: its residual is smooth and is fitted."""
 
-    penalty: ClassVar[Callable[[SourceSurface], Penalty]]
-    """Penalty with L on a surface."""
+    @staticmethod
+    @abstractmethod
+    def penalty(surface: SourceSurface) -> Penalty:
+        """Penalty with L on a surface."""
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
         """The spectrum with this method's filter factors."""
@@ -56,7 +58,7 @@ class Tikhonov0(SpectralMethod):
     """Tikhonov of order 0: the penalty is int u^2 over the surface (lambda in 1/mm)."""
 
     name: ClassVar[str] = "tikhonov-0"
-    penalty = AreaPenalty
+    penalty = staticmethod(AreaPenalty)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Tikhonov1(SpectralMethod):
     """Tikhonov of order 1: the penalty is int |grad u|^2 over the surface (lambda in 1)."""
 
     name: ClassVar[str] = "tikhonov-1"
-    penalty = GradientPenalty
+    penalty = staticmethod(GradientPenalty)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class TruncatedSvd(SpectralMethod):
     """Truncated SVD of A in the norm (int u^2)^(1/2), with s >= lambda (in 1/mm)."""
 
     name: ClassVar[str] = "tsvd"
-    penalty = AreaPenalty
+    penalty = staticmethod(AreaPenalty)
 
     def filtered(self, spectrum: Spectrum) -> Spectrum:
         """Spectrum with truncated filter factors."""
