@@ -19,7 +19,8 @@ from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
 from einthoven.imaging.twin.forward import ForwardModel
 from einthoven.imaging.twin.prior import TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
-from einthoven.imaging.twin.wave_twin import correlation, fit_twin
+from einthoven.imaging.twin.wave_twin import fit_twin
+from einthoven.physics.ecg.beats import correlation
 from einthoven.physics.ecg.leads import twelve_lead
 
 FORWARD = "fem"

@@ -16,7 +16,7 @@ from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSit
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.model.pictures import by_place
 from einthoven.imaging.twin.prior import TwinSettings
-from einthoven.imaging.twin.wave_twin import correlation
+from einthoven.physics.ecg.beats import correlation
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 

@@ -72,7 +72,7 @@ def read_carp(path: str | Path) -> CarpMesh:
         BadInput: a file is missing, or is not what its suffix says.
     """
     path = Path(path)
-    points = _table(path.with_suffix(".pts"), 3)
+    points = read_numbers(path.with_suffix(".pts"), 3)
     cells_path = next(
         (p for s in (".elem", ".fac", ".tri") if (p := path.with_suffix(s)).exists()), None
     )
@@ -81,7 +81,7 @@ def read_carp(path: str | Path) -> CarpMesh:
     if cells_path.suffix == ".elem":
         cells, tags = _elements(cells_path)
     else:
-        cells = _table(cells_path, 3).astype(np.int64)
+        cells = read_numbers(cells_path, 3).astype(np.int64)
         tags = np.zeros(len(cells), np.int64)
     if not len(cells):
         raise BadInput(f"{cells_path}: no triangles; incomplete?")
@@ -100,18 +100,27 @@ def _numbers(array: np.ndarray, decimals: int) -> str:
 def _lines(path: Path) -> list[list[str]]:
     if not path.exists():
         raise BadInput(f"{path}: no such file")
-    return [line.split() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        return [line.split() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text; wrong file? ({error})") from error
 
 
-def _table(path: Path, n_columns: int) -> np.ndarray:
-    """Rows of numbers, with or without a first line that counts them."""
+def read_numbers(path: Path, n_columns: int) -> np.ndarray:
+    """[line, column] of a text whose first line may be a count, such as `128` or `128 leads`.
+
+    Raises:
+        BadInput: missing, not text, or another line than of numbers.
+    """
     lines = _lines(path)
-    if lines and len(lines[0]) == 1:
+    if lines and (len(lines[0]) == 1 or lines[0][1].isalpha()):
         lines = lines[1:]
     try:
         return np.array([row[:n_columns] for row in lines], float).reshape(-1, n_columns)
     except ValueError as error:
-        raise BadInput(f"{path}: not {n_columns} numbers in every line ({error})") from error
+        raise BadInput(
+            f"{path}: not {n_columns} numbers in every line; correct it ({error})"
+        ) from error
 
 
 def _elements(path: Path) -> tuple[np.ndarray, np.ndarray]:

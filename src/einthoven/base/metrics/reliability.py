@@ -19,29 +19,28 @@ N_BINS = 10
 """Groups of equal size by predicted uncertainty."""
 
 
+def _degrees_of_freedom(n_members: int) -> int:
+    if n_members < 2:
+        raise BadInput(f"n_members = {n_members}: one network has no SD; check learning.ensemble")
+    return n_members - 1
+
+
 def bound_ratio(level: float, n_members: int) -> float:
     """Angle below which a share `level` of the errors should lie, over the predicted SD.
 
     Raises:
         BadInput: fewer than two networks, which have no SD.
     """
-    if n_members < 2:
-        raise BadInput(f"n_members = {n_members}: one network has no SD; check learning.ensemble")
-    degrees = n_members - 1
+    degrees = _degrees_of_freedom(n_members)
     return float(np.sqrt(2 * degrees * ((1 - level) ** (-1 / degrees) - 1)))
 
 
 def normal_bound_ratio(level: float, n_members: int) -> float:
     """Half the central interval with a share `level` of one number, over its ensemble SD.
 
-    Student's t, because the SD is estimated from the members, under the same assumption.
-
-    Raises:
-        BadInput: fewer than two networks, which have no SD.
+    Student's t, because the SD is estimated from the members; errors as of `bound_ratio`.
     """
-    if n_members < 2:
-        raise BadInput(f"n_members = {n_members}: one network has no SD; check learning.ensemble")
-    return float(t.ppf(0.5 + level / 2, n_members - 1))
+    return float(t.ppf(0.5 + level / 2, _degrees_of_freedom(n_members)))
 
 
 def calibration_factor(error: np.ndarray, sd: np.ndarray, n_members: int) -> float:

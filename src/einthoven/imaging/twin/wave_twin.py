@@ -20,6 +20,7 @@ from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
 from einthoven.imaging.twin.prior import AS_SET, TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, TwinWave, WaveModel
 from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
+from einthoven.physics.ecg.beats import correlation
 from einthoven.physics.ecg.leads import all_leads
 
 FIRST_DAMPING, MAX_REFUSED = 1e-2, 6
@@ -211,9 +212,3 @@ def fit_twin(
         n_steps,
         clock.perf_counter() - began,
     )
-
-
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson correlation over all leads and times together."""
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))

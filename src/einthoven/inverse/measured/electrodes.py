@@ -19,6 +19,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import by_suffix, read_csv
 from einthoven.base.geometry.barycentric import SkinPoints, attach
+from einthoven.base.geometry.carp import read_numbers
 from einthoven.base.geometry.simplex import sparse_rows
 from einthoven.body.imported.read import read_points
 from einthoven.body.segmentation.reading import MM
@@ -119,7 +120,7 @@ def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...],
         BadInput: not pairs of numbers, or nodes that a surface of `n_nodes` nodes does not have.
     """
     path = Path(path)
-    pairs = _numbers(path, 2).astype(np.int64)
+    pairs = read_numbers(path, 2).astype(np.int64)
     nodes, rows = pairs.T if path.suffix.lower() == ".channels" else pairs.T[::-1]
     return tuple(map(str, rows)), _from_zero(path, nodes, n_nodes)
 
@@ -129,7 +130,7 @@ def _of_pairs(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
 
 
 def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
-    places = _numbers(path, 3)
+    places = read_numbers(path, 3)
     return _on_skin(path, tuple(map(str, range(1, len(places) + 1))), places, torso, unit)
 
 
@@ -156,22 +157,6 @@ READERS: dict[str, Callable[[Path, ClosedMesh, str], MeasuredElectrodes]] = {
 }
 
 
-def _numbers(path: Path, n_columns: int) -> np.ndarray:
-    """[line, column] of a text whose first line may be a count such as `128 leads`."""
-    try:
-        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as text; wrong file? ({error})") from error
-    if lines and (len(lines[0]) == 1 or lines[0][1].isalpha()):
-        lines = lines[1:]
-    try:
-        return np.array([line[:n_columns] for line in lines], float).reshape(-1, n_columns)
-    except ValueError as error:
-        raise BadInput(
-            f"{path}: not {n_columns} numbers in every line; correct it ({error})"
-        ) from error
-
-
 def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:
     """Nodes from 0, checked, of nodes from 1."""
     if len(nodes) and (nodes.min() < 1 or nodes.max() > n_nodes):
@@ -192,17 +177,12 @@ def _on_skin(
     off = np.linalg.norm(sites.on(torso.points) - places, axis=1)
     if (off > FAR_MM).any():
         k = int(off.argmax())
-        fits = [name for name, factor in MM.items() if name != unit and _fits(
-            torso, places * (factor / MM[unit]))]  # fmt: skip
+        # the share of the torso's box that they would fill in millimetres
+        size = np.ptp(places, axis=0).max() / np.ptp(torso.points, axis=0).max() / MM[unit]
+        fits = [name for name, mm in MM.items() if name != unit and 0.2 < size * mm < 1.1]
         raise BadInput(
             f"{path}: {(off > FAR_MM).sum()} of {len(off)} electrodes are more than {FAR_MM:g} mm "
             f"off the torso (electrode {names[k]} {off[k]:.0f} mm): "
             + (f"are they in {' or '.join(fits)}?" if fits else "another frame or torso?")
         )
     return MeasuredElectrodes(names, sites)
-
-
-def _fits(torso: ClosedMesh, places: np.ndarray) -> bool:
-    """Whether places [electrode, 3] mm fill a good part of the torso's bounding box."""
-    ratio = np.ptp(places, axis=0).max() / np.ptp(torso.points, axis=0).max()
-    return bool(0.2 < ratio < 1.1)

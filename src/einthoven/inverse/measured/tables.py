@@ -44,18 +44,10 @@ def read_recording(path: str | Path, stated: Stated = Stated()) -> ChannelRecord
     return by_suffix(path, READERS)(path, stated)
 
 
-def _of_matlab(path: Path, stated: Stated) -> ChannelRecording:
-    return read_matlab(path, stated.unit, stated.rate_hz, stated.entry)
-
-
 def _of_csv(path: Path, stated: Stated) -> ChannelRecording:
     columns, rate = read_columns(path)
     values = np.stack(list(columns.values()))
     return ChannelRecording.of(path.stem, values, stated.unit, stated.rate_hz or rate, [*columns])
-
-
-def _of_npy(path: Path, stated: Stated) -> ChannelRecording:
-    return ChannelRecording.of(path.stem, _load(path)[""], stated.unit, stated.rate_hz)
 
 
 def _of_npz(path: Path, stated: Stated) -> ChannelRecording:
@@ -86,8 +78,10 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 READERS: dict[str, Callable[[Path, Stated], ChannelRecording]] = {
-    ".mat": _of_matlab,
+    ".mat": lambda path, said: read_matlab(path, said.unit, said.rate_hz, said.entry),
     ".csv": _of_csv,
-    ".npy": _of_npy,
+    ".npy": lambda path, said: ChannelRecording.of(
+        path.stem, _load(path)[""], said.unit, said.rate_hz
+    ),
     ".npz": _of_npz,
 }

@@ -61,7 +61,7 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
     after = round(AFTER_SHARE * rr / step)
     beats = _aligned(ecg - level, peaks, (before, after), round(ALIGN_MS / step))
     mean = np.median(beats, axis=0)
-    alike = [beat for beat in beats if _correlation(beat, mean) >= MIN_CORRELATION]
+    alike = [beat for beat in beats if correlation(beat, mean) >= MIN_CORRELATION]
     if 2 * len(alike) < len(beats):
         raise BadInput(f"ecg: only {len(alike)} of {len(beats)} beats are alike; too noisy?")
     time = step * (np.arange(before + after) - before)
@@ -123,7 +123,8 @@ def _aligned(ecg: np.ndarray, peaks: np.ndarray, window: tuple[int, int], reach:
     return np.stack(beats)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's correlation over all leads and times together; 0 where one does not vary."""
     a, b = a - a.mean(), b - b.mean()
     lengths = np.linalg.norm(a) * np.linalg.norm(b)
     return float((a * b).sum() / lengths) if lengths else 0.0

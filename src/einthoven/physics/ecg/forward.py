@@ -105,13 +105,8 @@ def source_energy(
     """C_Vm = int |G_i grad V_m|^2 dx dt of V_m = U(t - tau), the constant of the error bound.
 
     Dokuchaev 2026, section 2.6: the squared ECG error is at most C_Vm times the squared error
-    of grad Z. With tau linear in each cell it is a product of two sums.
-
-    Args:
-        heart: its nodes and cells.
-        sigma_i: [cell, 3, 3] mS/mm.
-        activation_time: [node] tau, ms.
-        template: time [sample] ms and U [sample] mV.
+    of grad Z. With tau linear in each cell it is a product of two sums. Arguments are those of
+    `forward_potential`.
 
     Returns:
         mS^2 mV^2 ms / mm.

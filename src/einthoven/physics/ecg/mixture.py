@@ -42,11 +42,7 @@ def mixture_potential(
     """Electrode potentials of V_m = sum over k of w_k(x) D_k(t - tau(x)), exactly for P1 tau and w.
 
     Args:
-        heart: its nodes and cells.
-        sigma_i: [cell, 3, 3] mS/mm.
-        activation_time: [node] tau, ms.
-        grad: [electrode, cell, 3] kOhm/mm.
-        time: [time] ms, uniform.
+        heart, sigma_i, activation_time, grad, time: as of `forward_potential`.
         mixture: w and D; a cell whose nodes all have w_k = 0 costs nothing for k.
 
     Returns:
@@ -129,14 +125,7 @@ def mixture_energy(
 
     With w_0 = 1 and D_0 = U, all relative to rest, it is a sum over pairs of members of products in
     space, exact for P1 functions, and in time, exact on the template's grid up to the squares of
-    its step in int D_k D_l dt.
-
-    Args:
-        heart: its nodes and cells.
-        sigma_i: [cell, 3, 3] mS/mm.
-        activation_time: [node] tau, ms.
-        template: time [sample] ms and U [sample] mV.
-        mixture: w and D.
+    its step in int D_k D_l dt. Arguments are those of `forward_potential`, and w and D.
 
     Returns:
         mS^2 mV^2 ms / mm.

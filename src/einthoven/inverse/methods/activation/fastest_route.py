@@ -158,13 +158,7 @@ class FastestRoute:
     def beat(
         self, transfer: np.ndarray, body: np.ndarray, surface: SourceSurface, time: np.ndarray
     ) -> ActivationWave:
-        """First guess.
-
-        Args:
-            transfer: [electrode, node], 1.
-            body: [electrode, time] mV.
-            surface: of the heart.
-            time: [time] ms.
+        """First guess; arguments as of `BeatProblem.of`.
 
         Raises:
             BadInput: no wave explains any of the potentials.
