@@ -1,13 +1,7 @@
 """Errors of all encoders and models on the test patients."""
 
 from einthoven.app.evaluation.audit import cohort_audit
-from einthoven.app.evaluation.evaluate import (
-    PseudoLeadField,
-    by_method,
-    chamfer_rows,
-    evaluate,
-    imported_rows,
-)
+from einthoven.app.evaluation.evaluate import PseudoLeadField, by_method, evaluate, imported_rows
 from einthoven.app.evaluation.tables import encoder_rows
 from einthoven.app.run.job import run
 from einthoven.base.config.models import LeadFieldSettings
@@ -25,8 +19,8 @@ def main(input, output, params, log):
     if input.imported:
         imported = Patient.group([*input.imported, *input.imported_leadfield])
         predictions = by_method(input.imported_predictions)
-        more["imported"] = imported_rows(imported, predictions, pseudo, params.gradient)
-        more["imported"]["chamfer"] = chamfer_rows(input.imported_chamfer)
+        settings = pseudo, params.gradient, input.imported_chamfer
+        more["imported"] = imported_rows(imported, predictions, *settings)
     found.save(output.metrics, output.curves, **more)
     log.info("%d test patients", len(found.metrics["patients"]))
 

@@ -213,13 +213,17 @@ def imported_rows(
     predictions: Mapping[str, Mapping[str, str | Path]],
     pseudo: PseudoLeadField,
     gradient: str,
+    chamfer: Iterable[str | Path] = (),
 ) -> dict[str, Any]:
-    """Errors of every applicable method, patient by patient; arguments as for `evaluate`.
+    """Errors of every applicable method, patient by patient; other arguments as for `evaluate`.
+
+    Args:
+        chamfer: files {encoder}/chamfer/{patient}.json.
 
     Returns:
         patients: name -> method -> errors, with units in the keys; missing: name -> method ->
         reason; out_of_distribution: name -> method -> the check; without_code: encoder -> why it
-        has no row.
+        has no row; chamfer: distances of the decoded surfaces, a row per file.
 
     Raises:
         BadInput: a reference is unreadable.
@@ -237,9 +241,6 @@ def imported_rows(
         if problems:
             missing[patient.name] = problems
     return {"patients": rows, "missing": missing, "out_of_distribution": checks,
-            "without_code": {"pca": NO_PCA}}  # fmt: skip
-
-
-def chamfer_rows(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Chamfer distances of imported patients from files {encoder}/chamfer/{patient}.json."""
-    return [read_json(path) | {"encoder": Path(path).parents[1].name} for path in paths]
+            "without_code": {"pca": NO_PCA},
+            "chamfer": [read_json(path) | {"encoder": Path(path).parents[1].name}
+                        for path in chamfer]}  # fmt: skip

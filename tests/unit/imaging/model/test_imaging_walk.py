@@ -13,8 +13,9 @@ station of the walk, and its files are counted by `MAX_EXECUTED`.
 import sys
 from argparse import Namespace
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -63,8 +64,14 @@ class Walk:
 
 def _file(frame: FrameType) -> str | None:
     """The frame's file in the library, if it is counted."""
-    path = Path(frame.f_code.co_filename)
-    if frame.f_code.co_name in NOT_COUNTED_FUNCTIONS or not path.is_relative_to(LIBRARY):
+    return _file_of(frame.f_code)
+
+
+@cache
+def _file_of(code: CodeType) -> str | None:
+    """Asked a million times for some thousand functions."""
+    path = Path(code.co_filename)
+    if code.co_name in NOT_COUNTED_FUNCTIONS or not path.is_relative_to(LIBRARY):
         return None
     file = path.relative_to(LIBRARY).as_posix()
     return None if file.startswith(NOT_COUNTED) else file
