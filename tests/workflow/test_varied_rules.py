@@ -43,22 +43,26 @@ def project(varied, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("rule, checks", [
-    ("purkinje", ["paths_in_trees"]),
-    ("activation", ["arrival_times"]),
-    ("leadfield", ["lead_fields"]),
-    ("field_samples", ["samples"]),
-    ("sdf_samples", ["samples"]),
-    ("fibers", ["samples"]),
-    ("ecg", ["ecgs", "leads"]),
-])  # fmt: skip
-def test_a_stage_made_again_agrees_with_the_others(project, rule, checks):
+STAGES = {
+    "purkinje": ["paths_in_trees"],
+    "activation": ["arrival_times"],
+    "leadfield": ["lead_fields"],
+    "field_samples": ["samples"],
+    "sdf_samples": ["samples"],
+    "fibers": ["samples"],
+    "ecg": ["ecgs", "leads"],
+}
+"""Rule -> the checks that see what it makes."""
+
+
+@pytest.mark.parametrize("rule", STAGES)
+def test_a_stage_made_again_agrees_with_the_others(project, rule):
     plan = plan_of()
     for file in play(rule, plan, patient="p0002", batch="0"):
         assert not Path(file).is_symlink()
     play("patient_store", plan, patient="p0002")
     patient = recompute.Patient(STORE)
-    for check in checks:
+    for check in STAGES[rule]:
         assert getattr(recompute, check)(patient) == []
     section = plan.section(rule) if rule in ("field_samples", "sdf_samples") else {}
     if section:
@@ -170,6 +174,16 @@ def test_lead_fields_of_several_origins_have_the_patients_conductivities(project
     for one, other in zip(found, expected, strict=True):
         for key in ("transfer_rel", "re", "residual_rel"):
             assert one[key] == pytest.approx(other[key], rel=1e-6, abs=1e-12), key
+
+
+def test_a_prediction_made_again_is_the_same(project):
+    """With the calibration of its ensemble, and gradients at the field samples."""
+    before = load_arrays("results/predictions/operator/p0002.npz")
+    [made] = play("operator_predict", plan_of(), patient="p0002")
+    after = load_arrays(made)
+    assert not Path(made).is_symlink() and after.keys() == before.keys()
+    for name in ("heart_grad", "field_grad", "heart_sd_deg", "ecg", "ecg_sd"):
+        assert recompute.far(after[name], before[name]) < 1e-3, name
 
 
 def test_an_ensemble_is_calibrated_on_validation_patients_and_predicts_with_it(project):

@@ -8,7 +8,7 @@ all rules that one patient's data come from.
 import re
 
 import pytest
-from helpers.rules import RULES, ROOT, params_of
+from helpers.rules import ROOT, RULES, params_of, part
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
@@ -129,3 +129,53 @@ def test_gradients_are_asked_for_as_configured(plan):
     for rule in ("ecg", "field_samples", "imaging_simulate", "inverse_operators", "evaluate"):
         assert params_of(rule, plan, patient="p0000", **WILDCARDS)["gradient"] == "raw"
     assert params_of("patient_store", plan, patient="p0000")["lead_field"] == "body"
+
+
+def patients_of(files):
+    """The patients whose files these are."""
+    return {found[1] for file in files if (found := re.search(r"/(p[0-9]{4})[./]", file))}
+
+
+def inputs(rule, plan):
+    """Name of the input -> its patients, of a rule that is for no patient in particular."""
+    return {name: patients_of(files if isinstance(files, list) else [files])
+            for name, files in part(rule, "input", plan, WILDCARDS).named.items()}  # fmt: skip
+
+
+def test_every_rule_sees_only_its_splits():
+    whole = load(ROOT / "config/ci-varied.yaml").model_dump(mode="json")
+    whole["cohort"] |= {"n_patients": 8, "block_size": 4}
+    whole["learning"] |= {"encoders": ["pca"], "models": ["refraction", "operator"]}
+    plan = Plan.of(validate(whole))
+    train, val, test = (set(plan.of_split(split)) for split in ("train", "val", "test"))
+    assert (len(train), len(val), len(test)) == (4, 2, 2)
+    learned = {"train": train, "validation": val}
+    assert inputs("operator_train", plan) == learned
+    assert inputs("operator_uncertainty", plan)["validation"] == val
+    assert inputs("uncertainty", plan)["anatomies"] == val
+    assert inputs("surrogate", plan)["anatomies"] == train | val
+    assert inputs("search", plan)["anatomies"] == train | val
+    assert inputs("recipe", plan)["samples"] == train | val
+    judged = inputs("evaluate", plan)
+    for name in ("patients", "leadfield", "predictions", "cohort"):
+        assert judged[name] == test, name
+    assert judged["train"] == train
+    assert inputs("encoder", plan)["samples"] == train | val | test
+    assert patients_of(part("consolidate", "input", plan, {})) == train | val | test
+    for rule, key in (("operator_predict", "networks"), ("predict", "surrogate")):
+        given = part(rule, "input", plan, WILDCARDS | {"patient": "p0003"})
+        assert len(getattr(given, key)) == len(set(getattr(given, key))) == 2
+        assert [file.split("/")[-1] for file in given.uncertainty] == ["uncertainty.json"]
+
+
+def test_batches_and_refined_electrodes_are_those_of_the_config():
+    whole = load(ROOT / "config/ci-varied.yaml").model_dump(mode="json")
+    whole["electrodes"] = {"n_grid": 5, "n_refined": 2}
+    whole["leadfield"] |= {"electrodes_per_job": 4}
+    plan = Plan.of(validate(whole))
+    spans = [params_of("leadfield", plan, patient="p0000", batch=batch)["electrodes"]
+             for batch in plan.batches]  # fmt: skip
+    assert spans == [[0, 4], [4, 8], [8, 12], [12, 14]]
+    assert params_of("mesh", plan, patient="p0000")["n_refined"] == 9 + 2
+    for rule in ("ecg", "field_samples"):
+        assert params_of(rule, plan, patient="p0000")["n_electrodes"] == 9 + 5
