@@ -11,7 +11,6 @@ import csv
 import hashlib
 import heapq
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -287,7 +286,8 @@ def ecgs(p):
             # later, V_m between the nodes is not linear where cells repolarise fast
             for window, limit in ((early, 0.02), (~early, 0.06)):
                 if off[window].max() > limit:
-                    where = f"{100 * off[window].max():.1f} % at {time[window][off[window].argmax()]} ms"
+                    when = time[window][off[window].argmax()]
+                    where = f"{100 * off[window].max():.1f} % at {when} ms"
                     faults.append(f"ecg {scenario}{kind}: off eq. (3) by {where}")
     return faults
 

@@ -24,7 +24,7 @@ def patient(varied):
     return recompute.Patient(varied / "results/dataset/patients/p0002.zarr.zip")
 
 
-def test_stored_numbers_agree_with_an_independent_computation(varied):
+def test_stored_numbers_agree_with_an_independent_computation(varied, coarse):
     assert recompute.disagreements(varied / "results/dataset") == {}
 
 
@@ -138,8 +138,8 @@ def test_a_planted_fault_is_named(light, coarse, fault):
 
 def test_mixed_splits_and_equal_patients_are_named(varied, patient, tmp_path):
     dataset = varied / "results/dataset/einthoven.zarr.zip"
-    patients = [recompute.Patient(path)
-                for path in sorted((varied / "results/dataset/patients").glob("*.zarr.zip"))]  # fmt: skip
+    stores = sorted((varied / "results/dataset/patients").glob("*.zarr.zip"))
+    patients = [recompute.Patient(path) for path in stores]
     patients[1].attrs["split"] = "train"
     named = " ".join(recompute.consolidated(dataset, patients))
     assert "split of p0001: val for train" in named and "splits ['train', 'train'" in named
@@ -173,7 +173,10 @@ def leads_of(phi):
 def test_ecg_of_a_prediction_is_that_of_its_gradients(prediction, patient, coarse):
     """By eq. (3) with the conductivities and durations that were drawn for the patient."""
     some = prediction["time"] < 150
-    time, tau = prediction["time"][some][::5], patient["activation/activation_time"][0].astype(float)
+    time, tau = (
+        prediction["time"][some][::5],
+        patient["activation/activation_time"][0].astype(float),
+    )
     phi = recompute.potentials(patient, prediction["heart_grad"].astype(float), tau, time)
     found = prediction["electrode_potential"][0][:, some][:, ::5]
     assert np.abs(found - phi).max() < 0.03 * np.abs(phi).max()

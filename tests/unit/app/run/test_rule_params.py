@@ -112,7 +112,10 @@ def test_shapes_that_are_drawn_reach_surfaces_and_mesh():
             lungs.setdefault(surfaces["lungs"], set()).add(given["sigma_lung_s_per_m"])
     assert edges == {2.5, 4.0}
     assert len(lungs[False]) == 1 and len(lungs[True]) > 5
-    assert params_of("anatomy", plan, patient="p0000")["augmentation"]["heart_scale"] == [0.95, 1.05]
+    assert params_of("anatomy", plan, patient="p0000")["augmentation"]["heart_scale"] == [
+        0.95,
+        1.05,
+    ]
     assert params_of("leadfield", plan, patient="p0000", batch="0")["drawn"] is True
     assert params_of("leadfield", Plan.of(load(ROOT / "config/ci.yaml")), patient="p0000",
                      batch="1")["drawn"] is False  # fmt: skip

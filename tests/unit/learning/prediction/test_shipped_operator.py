@@ -99,10 +99,13 @@ def waves(shape, k):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("kind, pinned", [
-    ("refraction", [1.527367, 0.05091662, 1.548274, 1.518998, 0.05584917, 1.547068]),
-    ("mlp", [-0.08197755, -0.2823144, -0.1758484, -0.0785626, -0.284333, -0.1769986]),
-])
+@pytest.mark.parametrize(
+    "kind, pinned",
+    [
+        ("refraction", [1.527367, 0.05091662, 1.548274, 1.518998, 0.05584917, 1.547068]),
+        ("mlp", [-0.08197755, -0.2823144, -0.1758484, -0.0785626, -0.284333, -0.1769986]),
+    ],
+)
 def test_a_network_of_fixed_weights_answers_as_ever(kind, pinned):
     """Another length in its inputs is another function of the same weights."""
     network = NETWORKS[kind](NETWORKS[kind].config_class(width=8, n_frequencies=2), 3).eval()
@@ -112,8 +115,8 @@ def test_a_network_of_fixed_weights_answers_as_ever(kind, pinned):
     network.latent_std.fill_(1.0)
     box = torch.tensor([[[-200.0, -150.0, -300.0], [200.0, 150.0, 300.0]]])
     inputs = Inputs(
-        points=40 * waves((1, 2, 3), 1), fiber=waves((1, 2, 3), 2), distance=8 * waves((1, 2, 4), 3),
-        normal=waves((1, 2, 4, 3), 4), electrodes=120 * waves((1, 1, 3), 5),
+        points=40 * waves((1, 2, 3), 1), fiber=waves((1, 2, 3), 2),
+        distance=8 * waves((1, 2, 4), 3), normal=waves((1, 2, 4, 3), 4), electrodes=120 * waves((1, 1, 3), 5),
         skin_normal=waves((1, 1, 3), 6), latent=waves((1, 3), 7), rotation=torch.eye(3)[None],
         origin=torch.zeros(1, 3), box=box,
     )  # fmt: skip
