@@ -116,9 +116,9 @@ def test_a_network_of_fixed_weights_answers_as_ever(kind, pinned):
     box = torch.tensor([[[-200.0, -150.0, -300.0], [200.0, 150.0, 300.0]]])
     inputs = Inputs(
         points=40 * waves((1, 2, 3), 1), fiber=waves((1, 2, 3), 2),
-        distance=8 * waves((1, 2, 4), 3), normal=waves((1, 2, 4, 3), 4), electrodes=120 * waves((1, 1, 3), 5),
-        skin_normal=waves((1, 1, 3), 6), latent=waves((1, 3), 7), rotation=torch.eye(3)[None],
-        origin=torch.zeros(1, 3), box=box,
+        distance=8 * waves((1, 2, 4), 3), normal=waves((1, 2, 4, 3), 4),
+        electrodes=120 * waves((1, 1, 3), 5), skin_normal=waves((1, 1, 3), 6),
+        latent=waves((1, 3), 7), rotation=torch.eye(3)[None], origin=torch.zeros(1, 3), box=box,
     )  # fmt: skip
     found = network(inputs).ravel()
     assert found.tolist() == pytest.approx(pinned, rel=1e-3)
