@@ -10,12 +10,13 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONWARNINGS ?= ignore::FutureWarning
 
-.PHONY: help env demo test test-slow lint format lock schema docs clean
+.PHONY: help env demo test test-slow mutants lint format lock schema docs clean
 
 help:
 	@echo "make demo       run the workflow on config/config.yaml -> results/report/index.html"
 	@echo "make test       lint, types and all tests but the slow ones"
 	@echo "make test-slow  the slow verification tests"
+	@echo "make mutants    plant known bugs one at a time: which does no test see?"
 	@echo "make env        only the environment, in .venv/"
 	@echo "make docs       the documentation site -> results/site/index.html"
 	@echo "make lock       resolve envs/requirements.in into envs/requirements.lock again"
@@ -42,6 +43,10 @@ test: lint
 
 test-slow: env
 	$(BIN)/python -m pytest -m slow --durations 15
+
+# Half an hour at most on two cores; `tools/mutants.py --only NAME` runs some.
+mutants: env
+	$(BIN)/python tools/mutants.py
 
 format: env
 	$(BIN)/ruff check --fix .

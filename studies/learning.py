@@ -161,7 +161,7 @@ def keep(
     save_model(out / "model.safetensors", network.state_dict(), kind="refraction",
                config=run.config.refraction.model_dump(), data_sha256=arrays_sha256(*arrays),
                package="einthoven.learning.surrogate", n_latent=len(network.latent_mean),
-               encoder="deepsdf")  # fmt: skip
+               encoder="deepsdf", constants=network.constants)  # fmt: skip
     write_curve(out / "curve.csv", curve)
     names = {WHOLE: "deepsdf-refraction", PUBLISHED: "deepsdf-mlp"}
     patients = run.names("test")

@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.workflow import CI, ORPHANS, copy_project, snakemake
+from helpers.workflow import CI, ORPHANS, copy_project, run_varied, snakemake
 from xdist.scheduler import LoadFileScheduling
 
 NICENESS = 5
@@ -36,14 +37,30 @@ def finished(tmp_path_factory) -> Path:
 
     With pytest-xdist the first worker that asks makes it, and the others wait for it.
     """
+    return _shared(tmp_path_factory, "finished", _run)
+
+
+@pytest.fixture(scope="session")
+def varied(tmp_path_factory) -> Path:
+    """The project after the data set and an operator of config/ci-varied.yaml; nobody changes it.
+
+    `make mutants` makes it once, and names it in $EINTHOVEN_VARIED.
+    """
+    if made := os.environ.get("EINTHOVEN_VARIED"):
+        return Path(made)
+    return _shared(tmp_path_factory, "varied", run_varied)
+
+
+def _shared(tmp_path_factory, name: str, run: Callable[[Path], str]) -> Path:
+    """A folder that one worker fills, and all others wait for."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder, verdict = shared / "finished", shared / "finished.txt"
-    with (shared / "finished.lock").open("w") as lock:
+    folder, verdict = shared / name, shared / f"{name}.txt"
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not verdict.exists():
-            verdict.write_text(_run(folder))
+            verdict.write_text(run(folder))
     assert not verdict.read_text(), verdict.read_text()
     return folder
 

@@ -32,6 +32,7 @@ the defaults below, an unknown key or a value out of range is an error before an
 |---|---|
 | `config.yaml` | 32 patients on a laptop, `make demo` |
 | `ci.yaml` | a run of minutes, for tests |
+| `ci-varied.yaml` | three patients in whom everything varies, for tests |
 | `study.yaml` | learning studies: 132 anatomies, hearts of 2.2 mm, 80 electrodes |
 | `fine.yaml` | the finest meshes |
 | `any_body.yaml` | a family as wide as people, for the operator |

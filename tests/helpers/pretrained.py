@@ -40,7 +40,7 @@ def write_run(results, n_members=2):
         save_model(path, network.state_dict(), kind="refraction", config=section.model_dump(),
                    data_sha256="0",
                    package="einthoven.learning.surrogate", n_latent=encoder.n_latent,
-                   encoder="deepsdf")  # fmt: skip
+                   encoder="deepsdf", constants=network.constants)  # fmt: skip
     if n_members > 1:
         found = {"n_members": n_members, "factor": 2.0, "sd_deg": 5.0}
         write_json(folder / "uncertainty.json", found)

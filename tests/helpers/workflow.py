@@ -13,6 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "src")
 CI = ("--configfile", "config/ci.yaml")
+VARIED = ("--configfile", "config/ci-varied.yaml")
+VARIED_FILES = ("results/dataset/einthoven.zarr.zip", "results/cohort.csv",
+                "results/predictions/operator/p0002.npz")  # fmt: skip
 ORPHANS = ("cohort/p0099.json", "patients/p0099/anatomy.npz", "patients/p0099/leadfield_b0.npz",
            "patients/p0000/leadfield_b7.npz", "patients/p0000/activation_crt.npz",
            "encoders/deepsdf/chamfer/p0099.json", "predictions/operator/p0099.npz")  # fmt: skip
@@ -80,6 +83,13 @@ def _snakemake(arguments: list[str], folder: Path, variables: dict, streams: lis
     from snakemake.cli import main
 
     main()
+
+
+def run_varied(folder: Path) -> str:
+    """Make the data set and an operator of config/ci-varied.yaml in a copy: what went wrong."""
+    copy_project(folder)
+    done = snakemake(folder, "--profile", "local", *VARIED, "--", *VARIED_FILES, timeout=1800)
+    return done.stderr[-3000:] if done.returncode else ""
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:

@@ -34,7 +34,7 @@ def made_problem(name, plan, results, to):
     )  # fmt: skip
     params = SimpleNamespace(
         name=name, problem=inverse.problem_of(job), ecg=plan.section("ecg"),
-        leadfield=plan.section("leadfield"), repolarisation=plan.example_repolarisation,
+        leadfield=plan.example_leadfield, repolarisation=plan.example_repolarisation,
     )  # fmt: skip
     script("inverse_problem").main(files, [to / f"{name}.npz"], params, LOG)
     return to / f"{name}.npz"
@@ -63,7 +63,8 @@ def compared(plan, results, to):
         neighbour=results.parent / inverse.neighbour_of(SimpleNamespace(patient=name)),
     )
     params = SimpleNamespace(
-        section=inverse.operators, leadfield=plan.section("leadfield"),
+        section=inverse.operators,
+        leadfield=plan.settings.leadfield_of(SimpleNamespace(patient=name)),
         gradient=plan.config.leadfield.gradient,
     )  # fmt: skip
     script("inverse_operators").main(job, [to / "operators.json"], params, LOG)

@@ -9,10 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers.dataset import SCENARIOS, write_patient_store, write_stages
+from helpers.dataset import SCENARIOS, write_patient, write_patient_store, write_stages
 
+from einthoven.base.config.load import as_params
+from einthoven.base.config.models import Config
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.data.dataset.checker import check_store
+from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.dataset.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +107,64 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
     assert check_store(tmp_path / "all.zarr.zip").n_patients == 3
     with open_store(tmp_path / "all.zarr.zip") as root:
         assert root.attrs["excluded"] == ["p0009"]
+
+
+def test_the_script_of_a_published_folder_refuses_what_is_damaged(tmp_path, monkeypatch):
+    """Its check sees what was written: a byte that changes on the way to the disk ends the job."""
+    (tmp_path / "patients").mkdir()
+    stores = [write_patient(tmp_path / "patients", index) for index in range(3)]
+    consolidate(tmp_path / "einthoven.zarr.zip", stores, as_params(Config()))
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    write_json(tmp_path / "metrics.json", {"methods": {}})
+    job = SimpleNamespace(
+        store=tmp_path / "einthoven.zarr.zip", patients=stores, metrics=tmp_path / "metrics.json"
+    )
+    params = SimpleNamespace(
+        section={"sample_patients": 1},
+        sources={"provenance/workflow/Snakefile": str(tmp_path / "Snakefile")},
+    )
+    script = load("published")
+    whole = script.publish_folder
+
+    def damaged(*arguments):
+        about, file = whole(*arguments), arguments[-1] / "patients/p0002.zarr.zip"
+        file.write_bytes(file.read_bytes()[:-1])
+        return about
+
+    monkeypatch.setattr(script, "publish_folder", damaged)
+    with pytest.raises(BadInput, match="p0002"):
+        script.main(job, [tmp_path / "published"], params, LOG)
+
+
+def test_the_script_of_the_consolidated_store_refuses_what_is_damaged(tmp_path, monkeypatch):
+    stores = [write_patient(tmp_path, index) for index in range(3)]
+    script, params = load("consolidate"), SimpleNamespace(physics={}, section={"exclude": []})
+    whole = script.consolidate
+
+    def damaged(path, *arguments):
+        whole(path, *arguments)
+        path.write_bytes(path.read_bytes()[:-1])
+
+    monkeypatch.setattr(script, "consolidate", damaged)
+    with pytest.raises(BadInput, match="truncated"):
+        script.main(stores, [tmp_path / "all.zarr.zip"], params, LOG)
+
+
+def test_a_recipe_names_settings_code_and_samples(tmp_path):
+    """Surrogates are trained again when, and only when, this file changes."""
+
+    def recipe(section, trainer, sample):
+        (tmp_path / "field.npz").write_bytes(sample)
+        job = SimpleNamespace(samples=[str(tmp_path / "field.npz")])
+        params = SimpleNamespace(section=section, trainer=trainer)
+        load("recipe").main(job, [tmp_path / "recipe.json"], params, LOG)
+        return (tmp_path / "recipe.json").read_bytes()
+
+    usual = {"epochs": 3}, "0123", b"gradients"
+    first = recipe(*usual)
+    assert recipe(*usual) == first
+    for change in (({"epochs": 4}, *usual[1:]), (usual[0], "4567", usual[2]), (*usual[:2], b"x")):
+        assert recipe(*change) != first
 
 
 def test_activation_script_plays_each_scenario_by_its_settings(monkeypatch):

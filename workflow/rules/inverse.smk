@@ -22,7 +22,7 @@ rule inverse_problem:
         name="{problem}",
         problem=INVERSE.problem_of,
         ecg=PLAN.section("ecg"),
-        leadfield=PLAN.section("leadfield"),
+        leadfield=PLAN.example_leadfield,
         repolarisation=PLAN.example_repolarisation,
         source=source("inverse_problem"),
     message:
@@ -89,7 +89,7 @@ rule inverse_operators:
         runtime=growing(30),
     params:
         section=INVERSE.operators,
-        leadfield=PLAN.section("leadfield"),
+        leadfield=PLAN.settings.leadfield_of,
         gradient=PLAN.config.leadfield.gradient,
         source=source("inverse_operators"),
     message:

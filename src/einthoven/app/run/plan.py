@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, Self
 
 from einthoven.app.run.inverse_plan import InversePlan
@@ -231,6 +232,11 @@ class Plan:
     def example_repolarisation(self) -> dict[str, Any]:
         """Settings of the repolarisation of the patient that the report draws."""
         return builtins_of(self.settings.physiology(self.example).repolarisation)
+
+    @property
+    def example_leadfield(self) -> dict[str, Any]:
+        """Settings of the example's lead fields; the problems of target inverse are in its body."""
+        return self.settings.leadfield_of(SimpleNamespace(patient=self.example))
 
     @property
     def physics(self) -> dict[str, Any]:

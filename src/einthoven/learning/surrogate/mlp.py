@@ -26,6 +26,7 @@ class Mlp(LeadFieldNetwork):
     """
 
     name, drawn_as, config_class = "mlp", "paper", MlpSettings
+    constants = {"BODY_MM": BODY_MM}
     pairs_per_block = 2**13
     """Hidden layers are per pair: 8 MB each, in cache; with 2^18 pairs it takes twice as long."""
     search_space = LeadFieldNetwork.search_space | {"lambda_cos": Span(0.1, 30.0, log=True)}

@@ -7,7 +7,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.learning.surrogate.mlp import Mlp
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.learning.surrogate.surrogate_network import LeadFieldNetwork
-from einthoven.numerics.training.tensors import load_model, load_weights
+from einthoven.numerics.training.tensors import check_constants, load_model, load_weights
 
 NETWORKS: dict[str, type[LeadFieldNetwork]] = {kind.name: kind for kind in (Mlp, Refraction)}
 
@@ -27,10 +27,12 @@ def load_network(path: str | Path, model: str) -> LeadFieldNetwork:
     """Read a network that `train_surrogate` wrote, ready to predict.
 
     Raises:
-        BadInput: missing, damaged, from another version, or another kind of model.
+        BadInput: missing, damaged, from another version, trained with other constants, or another
+            kind of model.
     """
     kind = network_class(model)
     tensors, about = load_model(path, kind=model)
+    check_constants(about, kind.constants, path)
     config = read_section(kind.config_class, about["config"], str(path))
     network = kind(config, about["n_latent"])
     load_weights(network, tensors, path)

@@ -40,6 +40,8 @@ class Refraction(LeadFieldNetwork):
     """
 
     name, drawn_as, config_class = "refraction", "refraction", RefractionSettings
+    constants = {"HEART_MM": HEART_MM, "BODY_MM": BODY_MM, "NEAR_MM": NEAR_MM, "WIDE_MM": WIDE_MM,
+                 "SOFTENING_MM": SOFTENING_MM}  # fmt: skip
     gain: Tensor
     """Scale of the incident field to the gradient's length in the hearts of the training."""
     latent_reach: Tensor

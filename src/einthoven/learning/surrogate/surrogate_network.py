@@ -37,6 +37,8 @@ class LeadFieldNetwork(nn.Module, ABC):
     drawn_as: ClassVar[str]
     """Key of the generators of weights and batches; it never changes, so that results do not."""
     config_class: ClassVar[type[NetworkConfig]]
+    constants: ClassVar[dict[str, float]]
+    """Constants of its inputs, with which its file must have been trained."""
     search_space: ClassVar[Space] = {
         "learning_rate": Span(5e-4, 1e-2, log=True),
         "frequency_scale": Span(0.1, 2.0, log=True),

@@ -142,7 +142,8 @@ def train_surrogate(
     with torch_threads(machine.n_threads):
         save_model(out / "model.safetensors", network.state_dict(), kind=model, config=section,
                    data_sha256=data["data_sha256"], package="einthoven.learning.surrogate",
-                   n_latent=len(network.latent_mean), encoder=encoder.name)  # fmt: skip
+                   n_latent=len(network.latent_mean), encoder=encoder.name,
+                   constants=kind.constants)  # fmt: skip
     discard(out)
     return curve
 

@@ -112,6 +112,26 @@ def load_model(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str
     return tensors, about
 
 
+def check_constants(about: dict[str, Any], constants: dict[str, float], path: str | Path) -> None:
+    """Refuse a network that was trained with other constants of its inputs than the code has.
+
+    Args:
+        about: metadata of `load_model`; its `constants` are those of the training.
+        constants: name -> value of the code.
+        path: the file, for the message.
+
+    Raises:
+        BadInput: a constant is not in the file, or has another value there.
+    """
+    trained = about.get("constants", {})
+    for name, value in constants.items():
+        if trained.get(name) != value:
+            raise BadInput(
+                f"{path}: trained with {name} = {trained.get(name, 'unknown')}, this einthoven has "
+                f"{value:g}; train again, or use version {about['version']}"
+            )
+
+
 def load_mapped(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The same as views of the file: only accessed pages are read, and nothing is checked.
 

@@ -215,6 +215,19 @@ def test_features_may_be_unknown_but_not_infinite(copy, tmp_path):
         check_store(copy)
 
 
+@pytest.mark.parametrize("axis", ["f0", "s0", "n0"])
+def test_axes_of_fibres_that_are_no_directions(dataset, tmp_path, axis):
+    store = shutil.copy(dataset.parent / "p0001.zarr.zip", tmp_path / "p0001.zarr.zip")
+
+    def change(store):
+        array = zarr.open_group(store, mode="r+")[f"fibers/{axis}"]
+        array[3] = 1.01 * array[3]
+
+    _edit(store, tmp_path, change)
+    with pytest.raises(BadInput, match=f"fibers/{axis}: not unit vectors .off by 0.01"):
+        check_store(store)
+
+
 @pytest.mark.parametrize("fault", ["twin", "split", "sex"])
 def test_leakage_between_splits(tmp_path, fault):
     """One anatomy under two names would be trained and tested on."""

@@ -30,6 +30,17 @@ def mixture(n_beats: int = 2) -> GaussianMixture:
     return GaussianMixture.of_outputs(outputs, SIZES)
 
 
+def test_a_training_calibrates_on_validation_hearts(monkeypatch, tmp_path) -> None:
+    given, made_up = [], corpus()
+    monkeypatch.setattr(PosteriorNetwork, "calibrate", lambda self, beats: given.append(beats))
+    config = ImagingTrainingSettings(posterior_epochs=1, posterior_width=32, posterior_mixture=2)
+    split = SPLITS["anatomy"](made_up, config)
+    train_network("posterior", made_up, split, config, tmp_path)
+    [beats] = given
+    ecg = made_up.ecg(split.forward)[made_up.split == "val"]
+    assert np.array_equal(beats.ecg.numpy(), ecg.astype(np.float32)) and len(ecg) == 24
+
+
 @pytest.mark.parametrize("unknown", [(), (1,), (0, 3, 4), (0, 1, 2, 3, 4)])
 def test_density_is_that_of_dense_gaussians_on_what_is_known(unknown: tuple[int, ...]) -> None:
     found = mixture()

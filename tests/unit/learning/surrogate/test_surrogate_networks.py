@@ -96,7 +96,8 @@ def test_a_section_of_another_version_is_one_clear_line(change, problem, tmp_pat
     section = {k: v for k, v in (SMALL.model_dump() | change).items() if v is not None}
     path = tmp_path / "model.safetensors"
     save_model(path, Refraction(SMALL, 5).state_dict(), kind="refraction", config=section,
-               data_sha256="", package="einthoven.learning.surrogate", n_latent=5)  # fmt: skip
+               data_sha256="", package="einthoven.learning.surrogate", n_latent=5,
+               constants=Refraction.constants)  # fmt: skip
     with pytest.raises(BadInput, match=f"model.safetensors: .*{problem}.*train again"):
         load_network(path, "refraction")
     assert read_section(RefractionSettings, SMALL.model_dump(), "x") == SMALL

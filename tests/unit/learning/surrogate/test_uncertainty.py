@@ -123,7 +123,8 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
         network = Refraction(CONFIG, 5)
         save_model(folder / "model.safetensors", network.state_dict(), kind="refraction",
                    config=CONFIG.model_dump(), data_sha256="",
-                   package="einthoven.learning.surrogate", n_latent=5, encoder="balls")  # fmt: skip
+                   package="einthoven.learning.surrogate", n_latent=5, encoder="balls",
+                   constants=network.constants)  # fmt: skip
     assert len(member_files(tmp_path)) == 2  # member2 is not there
     write_json(tmp_path / "uncertainty.json", {"n_members": 2, "factor": 2.0, "sd_deg": 1})
     assert SurrogateEnsemble.of_folder(tmp_path, "refraction").factor == 2.0

@@ -10,10 +10,42 @@ from einthoven.numerics.training.averaging import Ema
 from einthoven.numerics.training.fit import TrainingRun, fit
 from einthoven.numerics.training.loop import Batches
 from einthoven.numerics.training.machine import Machine
+from einthoven.numerics.training.muon import Muon
 from einthoven.numerics.training.precision import autocast_only, perceptrons
 from einthoven.numerics.training.resume import FILE, PATIENCE, Progress, discard
 from einthoven.numerics.training.schedule import Schedule
 from einthoven.numerics.training.task import Task
+
+
+class Asking(Task):
+    """A matrix for Muon, if any, and a vector for Adam."""
+
+    steps_per_epoch = 1
+
+    def __init__(self, muon):
+        super().__init__()
+        self.matrix, self.vector = (torch.nn.Parameter(torch.ones(s)) for s in ((3, 3), (3,)))
+        self.muon = muon
+
+    def batches(self, generator):
+        yield generator
+
+    def losses(self, batch):
+        return {"loss": self.matrix.sum()}
+
+    def parameter_groups(self):
+        own = {"params": [self.matrix], "muon": self.muon, "lr_factor": 4.0}
+        return [own, {"params": [self.vector]}]
+
+
+@pytest.mark.parametrize("asked, kind", [(True, Muon), (False, torch.optim.Adam)])
+def test_the_optimiser_is_the_one_that_is_asked_for(asked, kind):
+    """One group of several is enough, as networks have."""
+    task = Asking(asked)
+    batches = Batches(task, torch.Generator())
+    made = loop.Loop(task, Schedule(1, 0.01, "32"), batches, Progress(), 1).configure_optimizers()
+    assert type(made) is kind
+    assert [group["lr"] for group in made.param_groups] == [0.04, 0.01]
 
 
 class Brittle(Task):

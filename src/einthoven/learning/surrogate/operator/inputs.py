@@ -27,6 +27,9 @@ PLACE_MM, NEAR_MM, WALL_MM, DEEP_MM = 60.0, 5.0, 25.0, 20.0
 """Lengths that scale positions and distances to order one; walls at two scales, the skin at one."""
 EDGE_MM = 4.0
 """Mesh edge lengths are relative to it."""
+CONSTANTS = {"PLACE_MM": PLACE_MM, "NEAR_MM": NEAR_MM, "WALL_MM": WALL_MM, "DEEP_MM": DEEP_MM,
+             "EDGE_MM": EDGE_MM}  # fmt: skip
+"""A network is of use with the constants of its training only, so its file has them."""
 N_OF_POINT = 3 + 3 + 3 + 1 + 3 * len(SDF_SURFACES) + 6
 N_OF_PATIENT = N_OF_POINT + 3
 N_LOCAL = N_OF_PATIENT + 1

@@ -16,10 +16,15 @@ from torch import Tensor, nn
 
 from einthoven.base.config.learning import OperatorSettings
 from einthoven.base.config.load import read_section
-from einthoven.learning.surrogate.operator.inputs import N_LOCAL, OperatorInputs
+from einthoven.learning.surrogate.operator.inputs import CONSTANTS, N_LOCAL, OperatorInputs
 from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
 from einthoven.numerics.training.layers import FourierFeatures, perceptron
-from einthoven.numerics.training.tensors import load_model, load_weights, save_model
+from einthoven.numerics.training.tensors import (
+    check_constants,
+    load_model,
+    load_weights,
+    save_model,
+)
 
 N_HIDDEN = 4
 MUON_LR_FACTOR = 4.0
@@ -119,16 +124,19 @@ def save_operator(
     tensors = {NETWORK + name: tensor for name, tensor in network.state_dict().items()}
     tensors |= {DISTRIBUTION + name: t for name, t in training_distribution.state_dict().items()}
     save_model(path, tensors, kind=MODEL, config=config.model_dump(mode="json"),
-               data_sha256=data_sha256, package="einthoven.learning.surrogate")  # fmt: skip
+               data_sha256=data_sha256, package="einthoven.learning.surrogate",
+               constants=CONSTANTS)  # fmt: skip
 
 
 def load_operator(path: str | Path) -> tuple[IncidentOperator, TrainingDistribution]:
     """Read what `save_operator` wrote, ready to predict.
 
     Raises:
-        BadInput: missing, damaged, from another version, or another kind of model.
+        BadInput: missing, damaged, from another version, trained with other constants, or another
+            kind of model.
     """
     tensors, about = load_model(path, kind=MODEL)
+    check_constants(about, CONSTANTS, path)
     network = IncidentOperator(read_section(OperatorSettings, about["config"], str(path)))
     of_network, of_distribution = (
         {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
