@@ -10,8 +10,8 @@ from helpers.published import (
     PATIENT,
     SAMPLE,
     STORE,
-    append_line,
     alter,
+    append_line,
     edit_store,
     empty,
     first_twice,
@@ -160,7 +160,7 @@ IN_STORES = {
     "a member too many": (STORE, lambda r: (r / "ecg/note.txt").write_text("x"), "not of the"),
     "a foreign format": (STORE, lambda r: set_attr(r, "format", "zarr"), "format 'zarr'"),
     "a newer version": (STORE, lambda r: set_attr(r, "format_version", 99), "format_version 99"),
-    "dimensions of another name": (PATIENT, lambda r: set_dims(r, "mesh/points"), "mesh/points: dim"),
+    "dimensions of another name": (PATIENT, lambda r: set_dims(r, "mesh/points"), "points: dim"),
     "damage in the sample": (SAMPLE, lambda r: set_unit(r, "ecg/ecg", "V"), "sample/einthoven"),
 }  # fmt: skip
 

@@ -68,13 +68,22 @@ def flip(path, position):
     path.write_bytes(data)
 
 
-def set_unit(root, array, unit):
+def set_unit(root, array, unit, both=True):
+    """Change a unit in an array's own metadata, and in the copy that the root has."""
     path = root / array / "zarr.json"
     data = json.loads(path.read_text())
-    data["attributes"]["units"] = unit
-    path.write_text(json.dumps(data))
-    whole = json.loads((root / "zarr.json").read_text())
-    whole["consolidated_metadata"]["metadata"][array]["attributes"]["units"] = unit
+    attributes = data["attributes"] | {"units": unit}
+    if both:
+        set_metadata(root, array, {"attributes": attributes})
+    else:
+        path.write_text(json.dumps(data | {"attributes": attributes}))
+
+
+def set_metadata(root, array, changes):
+    """Change metadata of an array, also in the copy that the root has."""
+    own, whole = (json.loads((p / "zarr.json").read_text()) for p in (root / array, root))
+    (root / array / "zarr.json").write_text(json.dumps(own | changes))
+    whole["consolidated_metadata"]["metadata"][array].update(changes)
     (root / "zarr.json").write_text(json.dumps(whole))
 
 

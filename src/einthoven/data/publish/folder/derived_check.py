@@ -122,8 +122,8 @@ def _record_faults(folder: Path, name: str, beat: StoredBeat) -> Iterator[str]:
             f"{name.removesuffix('hea')}dat: lead {lead} differs from the store by "
             f"{far.max()} uV; another beat, or edited?"
         )
-    for have, want in zip_longest(found, lines, fillvalue=""):
+    for number, (have, want) in enumerate(zip_longest(found, lines, fillvalue="")):
         if have.split() != want.split():
-            which = f"line of {want.split()[-1]}" if have is not found[:1] else "first line"
+            which = f"line of {beat.leads[number - 1]}" if 0 < number < len(lines) else "first line"
             yield f"{name}: {which} is {have!r}, by the store {want!r}"
             return
