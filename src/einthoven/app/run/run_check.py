@@ -66,7 +66,8 @@ def check(path: Path, sweep: bool = False, deep: bool = False) -> None:
         faults = {f: fault for f, fault in faults.items() if not _was_removed(f, path, inside)}
         _print_patients(path, stores, inside)
         _print_records(path, records, faults)
-        faults |= _faults_of_rows(path / DATASET, stores, faults)
+        if inside is not None:
+            faults |= _faults_of_rows(path / DATASET, stores, faults, inside)
         _print_temporaries(path, sweep)
     _print_numbers(numbers)
     if faults:
@@ -95,14 +96,21 @@ def _faults_of_stores(stores: Iterable[Path], numbers: Meaning) -> Faults:
     return faults
 
 
-def _faults_of_rows(dataset: Path, stores: Sequence[Path], faults: Faults) -> Faults:
-    """Stores of patients that differ from their row in a run's sound data set."""
+def _faults_of_rows(
+    dataset: Path, stores: Sequence[Path], faults: Faults, inside: set[str]
+) -> Faults:
+    """Stores of patients that differ from their row in a run's data set.
+
+    A store that is newer than the data set is of a run that is not complete.
+    """
     from einthoven.data.dataset.consolidate import row_faults
 
-    beside = [s for s in stores if s.parent == dataset.parent / "patients" and s not in faults]
-    if not dataset.exists() or dataset in faults:
-        return {}
-    return dict(row_faults(dataset, beside))
+    folder, made = dataset.parent / "patients", dataset.stat().st_mtime
+    of_data = [s for s in stores if s.parent == folder and s.name.partition(".")[0] in inside]
+    for store in (newer := [s for s in of_data if s.stat().st_mtime > made]):
+        print(f"{store}: newer than {dataset.name}, not compared; the run is not complete")
+    sound = [store for store in of_data if store not in faults and store not in newer]
+    return dict(row_faults(dataset, sound))
 
 
 def _print_numbers(numbers: Recomputation) -> None:

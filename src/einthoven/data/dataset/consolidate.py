@@ -150,7 +150,7 @@ def row_faults(path: str | Path, patients: Sequence[Path]) -> Iterator[tuple[Pat
                     yield store, f"holds {name}; renamed, or not of {Path(path).name}?"
                     continue
                 for item in _row_differences(root, patient, rows[name]):
-                    yield store, f"{item} differs from {Path(path).name}; one of them was edited"
+                    yield store, f"{item} differs from {Path(path).name}; one was edited"
 
 
 def _row_differences(root: zarr.Group, patient: zarr.Group, row: int) -> Iterator[str]:
