@@ -61,7 +61,7 @@ def parts_of(path: str | Path) -> Iterator[Path]:
 
 
 def earlier_of(folder: Path) -> Path:
-    """Where the earlier version of a folder lies while `replace_folder` replaces it."""
+    """Place of the earlier version of a folder while `replace_folder` replaces it."""
     return folder.with_name(f".{folder.name}.earlier")
 
 

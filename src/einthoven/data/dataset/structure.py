@@ -33,9 +33,9 @@ IDS = {
     "pmj_nodes": "heart_node", "source_nodes": "heart_node", "source_scenario": "scenario",
 }  # fmt: skip
 """Arrays of ids -> dimension that they count."""
-TAGS = {
-    "cell_tags": set(Tissue), "field_tissue": set(Tissue),
-    "facet_tags": set(Surface), "face_tags": set(Surface),
+TAGS: dict[str, set[int]] = {
+    "cell_tags": {*map(int, Tissue)}, "field_tissue": {*map(int, Tissue)},
+    "facet_tags": {*map(int, Surface)}, "face_tags": {*map(int, Surface)},
 }  # fmt: skip
 
 
