@@ -3,51 +3,46 @@
 import json
 import shutil
 import warnings
-import zipfile
 
 import numpy as np
 import pytest
-import zarr
-from helpers.dataset import write_patient
+from helpers.published import (
+    PATIENT,
+    SAMPLE,
+    STORE,
+    alter,
+    append_line,
+    edit_store,
+    empty,
+    first_twice,
+    flip,
+    make_stores,
+    one_chunk,
+    publish,
+    rewrite,
+    set_attr,
+    set_dims,
+    set_unit,
+    truncate,
+    with_nan,
+)
+from helpers.true_patients import TRUE_CONFIG
 
 import einthoven as ei
 from einthoven.app.run.run_check import check
 from einthoven.base.config.load import as_params
-from einthoven.base.config.models import Config, PublicationSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import sha256_of
-from einthoven.data.dataset.archive import pack
 from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.publish.folder.folder_check import SUMS, write_sums
 from einthoven.data.publish.folder.tables import write_wfdb
-from einthoven.data.publish.folder.write import publish_folder
 from einthoven.physics.ecg.recordings.wfdb import read_wfdb
-
-STORE, PATIENT, SAMPLE = (
-    "einthoven.zarr.zip",
-    "patients/p0001.zarr.zip",
-    "sample/einthoven.zarr.zip",
-)
-METRICS = {"methods": {"pseudo": {"angular_error_deg": {"mean": 14.3, "std": 1.0}}}}
-
-
-def publish(folder, name="published", **settings):
-    """The folder of three tiny patients."""
-    stores = sorted((folder / "patients").glob("*.zarr.zip"))
-    snakefile = folder / "Snakefile"
-    snakefile.write_text("rule all:\n")
-    sources = {"provenance/workflow/Snakefile": snakefile}
-    to, said = folder / name, PublicationSettings(sample_patients=1, **settings)
-    publish_folder(folder / STORE, stores, said, sources, METRICS, to)
-    return to
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("publication")
-    (folder / "patients").mkdir()
-    stores = [write_patient(folder / "patients", index) for index in range(3)]
-    consolidate(folder / STORE, stores, as_params(Config()))
+    make_stores(folder)
     return folder
 
 
@@ -117,7 +112,7 @@ def test_crate_names_workflow_config_and_results(published):
     assert action["instrument"] == crate.mainEntity
     assert "einthoven.zarr.zip" in {file.id for file in action["result"]}
     config = json.loads((published / "provenance/config.json").read_text())
-    assert config["cohort"]["seed"] == Config().cohort.seed
+    assert config["cohort"]["seed"] == TRUE_CONFIG.cohort.seed
 
 
 def test_card_is_a_card_for_people_and_hubs(published):
@@ -131,9 +126,9 @@ def test_card_is_a_card_for_people_and_hubs(published):
 def test_imported_patients_are_not_published(made, tmp_path):
     shutil.copytree(made / "patients", tmp_path / "patients")
     path = tmp_path / "patients/p0001.zarr.zip"
-    _edit(path, tmp_path, lambda root: _attr(root, "split", "imported"))
+    edit_store(path, tmp_path, lambda root: set_attr(root, "split", "imported"))
     consolidate(
-        tmp_path / STORE, sorted((tmp_path / "patients").glob("*.zip")), as_params(Config())
+        tmp_path / STORE, sorted((tmp_path / "patients").glob("*.zip")), as_params(TRUE_CONFIG)
     )
     with pytest.raises(BadInput, match="1 imported patients, whose data are not ours"):
         publish(tmp_path)
@@ -143,103 +138,38 @@ def test_imported_patients_are_not_published(made, tmp_path):
 # Planted damage -> what the error must name.
 
 
-def _edit(path, aside, change):
-    """Unpack a store, change it, pack it with a seal that fits."""
-    folder = aside / "unpacked"
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
-    change(folder)
-    path.unlink()
-    pack(folder, path)
-    shutil.rmtree(folder)
-
-
-def _attr(root, key, value):
-    path = root / "zarr.json"
-    data = json.loads(path.read_text())
-    data["attributes"][key] = value
-    path.write_text(json.dumps(data))
-
-
-def _flip(path, position):
-    data = bytearray(path.read_bytes())
-    data[position % len(data)] ^= 1
-    path.unlink()  # the copy may share its bytes with others
-    path.write_bytes(data)
-
-
-def _unit(root, array, unit):
-    path = root / array / "zarr.json"
-    data = json.loads(path.read_text())
-    data["attributes"]["units"] = unit
-    path.write_text(json.dumps(data))
-    whole = json.loads((root / "zarr.json").read_text())
-    whole["consolidated_metadata"]["metadata"][array]["attributes"]["units"] = unit
-    (root / "zarr.json").write_text(json.dumps(whole))
-
-
-def _values(root, array, change):
-    target = zarr.open_array(root / array, mode="r+")
-    values = np.asarray(target[...])
-    target[...] = change(values)
-
-
-def _nan(values):
-    values[(0,) * values.ndim] = np.nan
-    return values
-
-
-def _twice(values):
-    values[1] = values[0]
-    return values
-
-
 IN_STORES = {
-    "unit of the ECG": (STORE, lambda r: _unit(r, "ecg/ecg", "uV"), "ecg/ecg: units 'uV'"),
-    "unit of a lead field": (PATIENT, lambda r: _unit(r, "leadfield/lead_field", "Ohm"),
+    "unit of the ECG": (STORE, lambda r: set_unit(r, "ecg/ecg", "uV"), "ecg/ecg: units 'uV'"),
+    "unit of a lead field": (PATIENT, lambda r: set_unit(r, "leadfield/lead_field", "Ohm"),
                              "leadfield/lead_field: units 'Ohm'"),
-    "NaN in an ECG": (STORE, lambda r: _values(r, "ecg/ecg", _nan), "ecg/ecg: holds NaN"),
-    "NaN in distances": (STORE, lambda r: _values(r, "sdf/sdf", _nan), "sdf/sdf: holds NaN"),
-    "fibres of another length": (PATIENT, lambda r: _values(r, "fibers/f0", lambda v: 2 * v),
+    "NaN in an ECG": (STORE, lambda r: alter(r, "ecg/ecg", with_nan), "ecg/ecg: holds NaN"),
+    "NaN in distances": (STORE, lambda r: alter(r, "sdf/sdf", with_nan), "sdf/sdf: holds NaN"),
+    "fibres of another length": (PATIENT, lambda r: alter(r, "fibers/f0", lambda v: 2 * v),
                                  "fibers/f0: not unit vectors"),
-    "an unknown split": (STORE, lambda r: _values(r, "split", lambda v: np.array(["a", "b", "c"])),
+    "an unknown split": (STORE, lambda r: alter(r, "split", lambda v: np.array(["a", "b", "c"])),
                          "split: unknown value"),
-    "one anatomy twice": (STORE, lambda r: _values(r, "cohort/latent_pca", _twice),
+    "one anatomy twice": (STORE, lambda r: alter(r, "cohort/latent_pca", first_twice),
                           "have one anatomy"),
-    "a patient twice": (STORE, lambda r: _values(r, "patient", lambda v: np.array(["p0000"] * 3)),
+    "a patient twice": (STORE, lambda r: alter(r, "patient", lambda v: np.array(["p0000"] * 3)),
                         "patient: a patient occurs twice"),
-    "an unknown sex": (STORE, lambda r: _values(r, "sex", lambda v: np.array(["x", "y", "z"])),
+    "an unknown sex": (STORE, lambda r: alter(r, "sex", lambda v: np.array(["x", "y", "z"])),
                        "sex: unknown value"),
     "an array is missing": (STORE, lambda r: shutil.rmtree(r / "field/field_grad"), "field_grad"),
-    "a chunk is missing": (STORE, lambda r: _one_chunk(r / "field/field_grad").unlink(),
+    "a chunk is missing": (STORE, lambda r: one_chunk(r / "field/field_grad").unlink(),
                            "field/field_grad: missing"),
     "a member too many": (STORE, lambda r: (r / "ecg/note.txt").write_text("x"), "not of the"),
-    "a foreign format": (STORE, lambda r: _attr(r, "format", "zarr"), "format 'zarr'"),
-    "a newer version": (STORE, lambda r: _attr(r, "format_version", 99), "format_version 99"),
-    "dimensions of another name": (PATIENT, lambda r: _dims(r, "mesh/points"), "mesh/points: dim"),
-    "damage in the sample": (SAMPLE, lambda r: _unit(r, "ecg/ecg", "V"), "sample/einthoven"),
+    "a foreign format": (STORE, lambda r: set_attr(r, "format", "zarr"), "format 'zarr'"),
+    "a newer version": (STORE, lambda r: set_attr(r, "format_version", 99), "format_version 99"),
+    "dimensions of another name": (PATIENT, lambda r: set_dims(r, "mesh/points"), "points: dim"),
+    "damage in the sample": (SAMPLE, lambda r: set_unit(r, "ecg/ecg", "V"), "sample/einthoven"),
 }  # fmt: skip
-
-
-def _one_chunk(array):
-    return next(
-        path for path in sorted(array.rglob("*")) if path.is_file() and path.name != "zarr.json"
-    )
-
-
-def _dims(root, array):
-    for path, at in ((root / array / "zarr.json", None), (root / "zarr.json", array)):
-        data = json.loads(path.read_text())
-        meta = data if at is None else data["consolidated_metadata"]["metadata"][at]
-        meta["dimension_names"] = ["vertex", "xyz"]
-        path.write_text(json.dumps(data))
 
 
 @pytest.mark.parametrize("damage", IN_STORES)
 def test_damage_in_a_store_is_named(copy, tmp_path, damage):
     """Sums and seals are recomputed, as by someone who edits a store on purpose."""
     name, change, told = IN_STORES[damage]
-    _edit(copy / name, tmp_path, change)
+    edit_store(copy / name, tmp_path, change)
     (copy / SUMS).unlink()
     write_sums(copy, {})
     with pytest.raises(BadInput) as caught:
@@ -247,53 +177,25 @@ def test_damage_in_a_store_is_named(copy, tmp_path, damage):
     assert told in str(caught.value) and name.rpartition("/")[2] in str(caught.value)
 
 
-def _text(name, old, new):
-    def change(folder):
-        path = folder / name
-        text = path.read_text()
-        assert old in text
-        path.unlink()
-        path.write_text(text.replace(old, new, 1))
-
-    return change
-
-
 IN_FOLDER = {
-    "a flipped bit": (lambda f: _flip(f / STORE, 5000), STORE),
-    "a flipped bit of the seal": (lambda f: _flip(f / STORE, -3), STORE),
-    "a flipped bit of a patient": (lambda f: _flip(f / PATIENT, 3000), PATIENT),
-    "a flipped bit unzipped": (lambda f: _flip(_one_chunk(f / "einthoven.zarr/ecg/ecg"), 9),
+    "a flipped bit": (lambda f: flip(f / STORE, 5000), STORE),
+    "a flipped bit of the seal": (lambda f: flip(f / STORE, -3), STORE),
+    "a flipped bit of a patient": (lambda f: flip(f / PATIENT, 3000), PATIENT),
+    "a flipped bit unzipped": (lambda f: flip(one_chunk(f / "einthoven.zarr/ecg/ecg"), 9),
                                "einthoven.zarr/ecg/ecg"),
-    "half a file": (lambda f: _truncate(f / STORE), STORE),
-    "an empty file": (lambda f: _empty(f / PATIENT), PATIENT),
+    "half a file": (lambda f: truncate(f / STORE), STORE),
+    "an empty file": (lambda f: empty(f / PATIENT), PATIENT),
     "a patient is missing": (lambda f: (f / PATIENT).unlink(), f"{PATIENT}: missing"),
     "a record is missing": (lambda f: (f / "ecg/wfdb/p0000_sinus.dat").unlink(), "p0000_sinus.dat"),
-    "a table is edited": (_text("features.csv", "p0000", "p0009"), "features.csv"),
-    "a card is edited": (_text("README.md", "## Limits", "## None"), "README.md"),
-    "a signal is edited": (_text("ecg/csv/p0000_sinus.csv", "time_ms", "s"), "p0000_sinus.csv"),
+    "a table is edited": (rewrite("features.csv", "p0000", "p0009"), "features.csv"),
+    "a card is edited": (rewrite("README.md", "## Limits", "## None"), "README.md"),
+    "a signal is edited": (rewrite("ecg/csv/p0000_sinus.csv", "time_ms", "s"), "p0000_sinus.csv"),
     "a stranger's file": (lambda f: (f / "extra.bin").write_bytes(b"x"), "extra.bin: not in"),
     "no sums": (lambda f: (f / SUMS).unlink(), f"no {SUMS}"),
-    "sums that lead out": (lambda f: _append(f / SUMS, f"{'0' * 64}  ../../etc/passwd\n"),
+    "sums that lead out": (lambda f: append_line(f / SUMS, f"{'0' * 64}  ../../etc/passwd\n"),
                            "lies outside the folder"),
-    "a line that is none": (lambda f: _append(f / SUMS, "hello\n"), "is not `SHA-256  name`"),
+    "a line that is none": (lambda f: append_line(f / SUMS, "hello\n"), "is not `SHA-256  name`"),
 }  # fmt: skip
-
-
-def _truncate(path):
-    data = path.read_bytes()
-    path.unlink()
-    path.write_bytes(data[: len(data) // 2])
-
-
-def _empty(path):
-    path.unlink()
-    path.write_bytes(b"")
-
-
-def _append(path, line):
-    text = path.read_text()
-    path.unlink()
-    path.write_text(text + line)
 
 
 @pytest.mark.parametrize("damage", IN_FOLDER)
@@ -306,17 +208,17 @@ def test_damage_in_the_folder_is_named(copy, damage):
 
 
 def test_a_split_that_the_store_does_not_have_is_named(copy):
-    _text("splits.csv", "p0002,test", "p0002,train")(copy)
+    rewrite("splits.csv", "p0002,test", "p0002,train")(copy)
     (copy / SUMS).unlink()
     write_sums(copy, {})
-    with pytest.raises(BadInput, match="splits.csv: p0002 is train, in the store test"):
+    with pytest.raises(BadInput, match="splits.csv: p0002: split is train, in the store test"):
         check(copy)
 
 
 def test_a_croissant_of_other_files_is_named(copy):
     total = sha256_of(copy / STORE)
-    _text("croissant.json", total, "0" * 64)(copy)
+    rewrite("croissant.json", total, "0" * 64)(copy)
     (copy / SUMS).unlink()
     write_sums(copy, {})
-    with pytest.raises(BadInput, match="croissant.json: einthoven.zarr.zip has another sum"):
+    with pytest.raises(BadInput, match="distribution.einthoven.zarr.zip.sha256 is '000"):
         check(copy)

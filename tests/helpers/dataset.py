@@ -13,6 +13,7 @@ from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.write_store import write_store
+from einthoven.physics.ecg.leads import twelve_lead
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "A000")
 SCENARIOS = ("sinus", "lbbb")
@@ -100,7 +101,6 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
             electrode_names=np.array(ELECTRODES), lead=np.array(LEADS),
             electrode_potential=normal(size=potential).astype(f32),
             electrode_potential_pseudo=normal(size=potential).astype(f32),
-            ecg=normal(size=signal).astype(f32), ecg_pseudo=normal(size=signal).astype(f32),
             qrs_duration=rng.uniform(80, 150, len(SCENARIOS)),
             qrs_amplitude=normal(size=signal[:2]), feature=np.array(["qrs_ms", "t_mv_v5"]),
             feature_units=np.array(["ms", "mV"]),
@@ -118,6 +118,9 @@ def stage_arrays(index: int, n_nodes: int = 30, n_points: int = 100) -> dict[str
             electrode_names=np.array(ELECTRODES), electrode_points=sites[:count],
         ),
     }  # fmt: skip
+    for kind in ("", "_pseudo"):
+        potentials = arrays["ecg"][f"electrode_potential{kind}"]
+        arrays["ecg"][f"ecg{kind}"] = twelve_lead(ELECTRODES, potentials).astype(f32)
     for scenario in SCENARIOS:
         arrays[f"activation_{scenario}"] = dict(
             activation_time=rng.uniform(0, 90, n_heart).astype(f32),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from einthoven.app.analysis.recomputation import Recomputation
 from einthoven.app.run.job import run
 from einthoven.base.config.models import PublicationSettings
 from einthoven.base.core.files import read_json
@@ -14,7 +15,7 @@ def main(input, output, params, log):
     patients, metrics = [Path(path) for path in input.patients], read_json(input.metrics)
     settings, to = PublicationSettings(**params.section), Path(output[0])
     about = publish_folder(Path(input.store), patients, settings, sources, metrics, to)
-    check_folder(to)
+    check_folder(to, Recomputation())
     n_bytes = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
     log.info("%d patients, %.1f MB, checked", about.n_patients, n_bytes / 1e6)
 

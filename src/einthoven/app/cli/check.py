@@ -1,15 +1,14 @@
-"""Check a run or a store: files against their records, bytes, structure, values.
+"""Check a run or a store: files against their records, bytes, structure, numbers.
 
 Takes results/, a store (.zarr.zip) or a published folder. In a folder without logs every store is
-checked. Prints what is sound, and one line per fault.
+checked. Leads are computed again from the stored potentials, and the potential of one electrode
+and patient from activation and lead field. Prints what is sound, and one line per fault.
 
     einthoven check results
 """
 
 import argparse
 from pathlib import Path
-
-from einthoven.app.run.run_check import check
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -21,9 +20,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         type=Path,
         help="results/, a published folder, or a .zarr.zip file",
     )
+    add(
+        "--deep",
+        action="store_true",
+        help="compute again: all potentials, lead fields, samples, features (minutes)",
+    )
     add("--sweep", action="store_true", help="delete temporary files of killed jobs")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what is sound; raise BadInput with one line per fault."""
-    check(arguments.path, arguments.sweep)
+    from einthoven.app.run.run_check import check
+
+    check(arguments.path, arguments.sweep, arguments.deep)

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from einthoven.app.analysis.recomputation import Recomputation
 from einthoven.app.run.records import Record, faults_of, read_records
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import is_dead, remove, temporaries
-from einthoven.data.publish.folder.folder_check import check_folder, is_published
+from einthoven.base.core.files import earlier_of, is_dead, remove, temporaries
+from einthoven.data.publish.folder.folder_check import Meaning, check_folder, is_published
 
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
 NOT_OF_A_JOB = "snakemake.html"
@@ -20,6 +21,8 @@ ABANDONED_S = 3600.0
 """Age in seconds from which a temporary of another host is not in use."""
 REPAIR = "snakemake --profile local --force"
 AFTERWARDS = "then the command of the run again; both with the --configfile of the run, if any"
+NAMED = 5
+"""Number of faults of one store that are named."""
 SHOWN = 10
 """Number of files without a record that are named; results of an older einthoven have none."""
 _PATIENT = re.compile(r"p[0-9]{4}")
@@ -27,20 +30,29 @@ _PATIENT = re.compile(r"p[0-9]{4}")
 Faults = dict[Path, str]
 
 
-def check(path: Path, sweep: bool = False) -> None:
-    """Check a run's files against their records, and stores: bytes, structure, values.
+def check(path: Path, sweep: bool = False, deep: bool = False) -> None:
+    """Check a run's files against their records, and stores: bytes, structure, numbers.
 
     Args:
         path: a store, a published folder, or the folder of a run; in one without logs every store
             is checked.
         sweep: whether to delete temporary files of killed jobs.
+        deep: whether to compute all numbers again that follow from others, not just the leads and
+            eq. (3) for one electrode and patient.
 
     Raises:
         BadInput: nothing to check, or one line per fault.
     """
+    if not path.exists() and earlier_of(path).exists():
+        raise BadInput(
+            f"{path}: a process was killed while it replaced this folder; the earlier version is "
+            f"{earlier_of(path)}: rename it, or make the folder again"
+        )
+    numbers = Recomputation(deep)
     if is_published(path):
-        found = check_folder(path)
+        found = check_folder(path, numbers)
         print(f"{path}: ok, a published data set of {found.n_patients} patients")
+        _print_numbers(numbers)
         return
     folder = _is_folder(path)
     stores = sorted(path.rglob("*.zarr.zip")) if folder else [path]
@@ -48,13 +60,16 @@ def check(path: Path, sweep: bool = False) -> None:
     if not stores and not records:
         raise BadInput(f"{path}: holds no .zarr.zip store; run `snakemake dataset`")
     # the fault of a store names its variable, so it replaces that of the record
-    faults = faults_of(records) | _faults_of_stores(stores)
+    faults = faults_of(records) | _faults_of_stores(stores, numbers)
     if folder:
         inside = _patients_of_dataset(path / DATASET, faults)
         faults = {f: fault for f, fault in faults.items() if not _was_removed(f, path, inside)}
         _print_patients(path, stores, inside)
         _print_records(path, records, faults)
+        if inside is not None:
+            faults |= _faults_of_rows(path / DATASET, stores, faults, inside)
         _print_temporaries(path, sweep)
+    _print_numbers(numbers)
     if faults:
         raise BadInput("\n".join(_lines(faults, records)))
 
@@ -64,18 +79,47 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not (path / "zarr.json").exists() and not (path / ".zgroup").exists()
 
 
-def _faults_of_stores(stores: Iterable[Path]) -> Faults:
-    """Check stores; print a line for each that is sound."""
+def _faults_of_stores(stores: Iterable[Path], numbers: Meaning) -> Faults:
+    """Check stores and their numbers; print a line for each that is sound."""
     from einthoven.data.dataset.checker import check_store
 
     faults = {}
     for store in stores:
         try:
             sound = check_store(store)
+            if wrong := [f"{variable}: {fault}" for variable, fault in numbers(store)]:
+                more = f"; and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+                raise BadInput(f"{store}: {'; '.join(wrong[:NAMED])}{more}")
             print(f"{store}: ok, {sound.kind}, {sound.n_patients} patients, {sound.n_bytes} bytes")
         except BadInput as error:
             faults[store] = str(error).removeprefix(f"{store}: ")
     return faults
+
+
+def _faults_of_rows(
+    dataset: Path, stores: Sequence[Path], faults: Faults, inside: set[str]
+) -> Faults:
+    """Stores of patients that differ from their row in a run's data set.
+
+    A store that is newer than the data set is of a run that is not complete.
+    """
+    from einthoven.data.dataset.consolidate import row_faults
+
+    folder, made = dataset.parent / "patients", dataset.stat().st_mtime
+    of_data = [s for s in stores if s.parent == folder and s.name.partition(".")[0] in inside]
+    for store in (newer := [s for s in of_data if s.stat().st_mtime > made]):
+        print(f"{store}: newer than {dataset.name}, not compared; the run is not complete")
+    sound = [store for store in of_data if store not in faults and store not in newer]
+    return dict(row_faults(dataset, sound))
+
+
+def _print_numbers(numbers: Recomputation) -> None:
+    """Print for how many patients eq. (3) was computed, and why not for others."""
+    for note in numbers.notes[:NAMED]:
+        print(note)
+    if numbers.done:
+        rest = "all electrodes" if numbers.deep else "one electrode; --deep computes all numbers"
+        print(f"numbers agree: leads of all patients, eq. (3) of {numbers.done} for {rest}")
 
 
 def _patients_of_dataset(dataset: Path, faults: Faults) -> set[str] | None:

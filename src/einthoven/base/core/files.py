@@ -60,6 +60,30 @@ def parts_of(path: str | Path) -> Iterator[Path]:
         yield folder
 
 
+def earlier_of(folder: Path) -> Path:
+    """Place of the earlier version of a folder while `replace_folder` replaces it."""
+    return folder.with_name(f".{folder.name}.earlier")
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Put a finished folder in the place of another one, which is lost only afterwards.
+
+    A folder cannot be renamed onto another one. A process killed between the two renames leaves
+    the earlier folder at `earlier_of`; `restore_folder` puts it back.
+    """
+    if folder.exists():
+        remove(earlier_of(folder))
+        os.replace(folder, earlier_of(folder))
+    os.replace(new, folder)
+    remove(earlier_of(folder))
+
+
+def restore_folder(folder: Path) -> None:
+    """Put the earlier version back if a process was killed while it replaced a folder."""
+    if not folder.exists() and earlier_of(folder).exists():
+        os.replace(earlier_of(folder), folder)
+
+
 @contextmanager
 def _place_for(path: Path, kind: str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Writer of the consolidated store: all patients in one sharded archive, one at a time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from einthoven.data.dataset.layout import (
     Variable,
     by_key,
 )
-from einthoven.data.dataset.store import array_of, create, new_store, open_store, write
+from einthoven.data.dataset.store import array_of, create, new_store, open_store, values_of, write
 
 TITLE = "Virtual patients: anatomies, lead fields and ECGs"
 LICENCE = "CC-BY-4.0"
@@ -133,3 +133,34 @@ def consolidate(
         for index, store in enumerate(track(stores, "consolidate")):
             with open_store(store) as patient:
                 _copy_patient(root, patient, index, store)
+
+
+def row_faults(path: str | Path, patients: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """File and fault of each patient whose own store differs from its row in the consolidated one.
+
+    Args:
+        path: a sound consolidated store. patients: sound stores of its patients.
+    """
+    with open_store(path) as root:
+        rows = {name: row for row, name in enumerate(values_of(root, "patient").tolist())}
+        for store in patients:
+            with open_store(store) as patient:
+                name = str(patient.attrs.get("patient"))
+                if name not in rows or store.name.partition(".")[0] != name:
+                    yield store, f"holds {name}; renamed, or not of {Path(path).name}?"
+                    continue
+                for item in _row_differences(root, patient, rows[name]):
+                    yield store, f"{item} differs from {Path(path).name}; one was edited"
+
+
+def _row_differences(root: zarr.Group, patient: zarr.Group, row: int) -> Iterator[str]:
+    """Names of attributes and arrays of a patient's store that differ from a row of `root`."""
+    for key in ("split", "sex"):
+        stored = str(patient.attrs.get(key) or UNKNOWN_SEX)
+        if stored != (found := values_of(root, key)[row]):
+            yield f"{key} {stored} ({found})"
+    for key, variable in _IN_GROUPS.items():
+        whole, own = array_of(root, key), np.asarray(_find(patient, key)[...])
+        values = np.asarray(whole[...] if _is_shared(variable) else whole[row])
+        if not np.array_equal(values, own, equal_nan=values.dtype.kind == "f"):
+            yield key

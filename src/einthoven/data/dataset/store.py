@@ -111,7 +111,7 @@ def array_of(group: "zarr.Group", key: str) -> "zarr.Array[Any]":
 
     node = group.get(key)
     if not isinstance(node, zarr.Array):
-        path = str(group.store).removeprefix("zip://")
+        path = str(group.store).rpartition("://")[2]
         raise BadInput(f"{path}: has no variable {key}; run `einthoven check` on it")
     return node
 
@@ -128,18 +128,19 @@ def values_of(group: "zarr.Group", key: str) -> np.ndarray:
 
 @contextmanager
 def open_store(path: str | Path) -> Iterator["zarr.Group"]:
-    """Open a zipped store for reading with plain Zarr.
+    """Open a store, zipped or the folder of an unzipped one, for reading with plain Zarr.
 
     Raises:
         BadInput: the file is missing, truncated or not Zarr.
     """
     import zarr
-    from zarr.storage import ZipStore
+    from zarr.storage import LocalStore, ZipStore
 
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise BadInput(f"{path}: no such file")
     try:
-        store = ZipStore(path, mode="r")
+        unzipped = Path(path).is_dir()
+        store = LocalStore(path, read_only=True) if unzipped else ZipStore(path, mode="r")
         group = zarr.open_group(store, mode="r")
     except Exception as error:  # zipfile, zarr and json raise many types for broken stores
         raise BadInput(f"{path}: not a readable Zarr store ({error})") from error

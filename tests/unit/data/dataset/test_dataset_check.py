@@ -146,7 +146,7 @@ def test_a_store_of_an_older_version(copy, tmp_path):
 
 def test_foreign_zarr(tmp_path):
     zarr.create_group(tmp_path / "foreign").create_array("x", data=np.zeros(3))
-    with pytest.raises(BadInput, match="a directory"):
+    with pytest.raises(BadInput, match="foreign: format None is none of"):
         check_store(tmp_path / "foreign")
     shutil.make_archive(str(tmp_path / "foreign"), "zip", tmp_path / "foreign")
     with pytest.raises(BadInput, match="foreign.zip: format None is none of .*; foreign Zarr?"):

@@ -5,6 +5,7 @@ layout of all formats is made from the tables that writers and checker use.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,11 @@ from typing import Any
 import yaml
 
 from einthoven.base.config.models import PublicationSettings
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.version import __version__
+from einthoven.data.dataset.consolidate import LICENCE
 from einthoven.data.dataset.layout import FORMAT_VERSION, LAYOUTS, STAGE_LAYOUT, Variable
+from einthoven.data.dataset.loaders import open_dataset
 
 LICENCE_URLS = {"CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/"}
 DATA = Path(__file__).parent / "data"
@@ -23,6 +27,7 @@ STATEMENTS = yaml.safe_load((DATA / "statements.yaml").read_text())
 TEMPLATE = DATA / "card.md"
 SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (float("inf"), "10K<n<100K"))
 LAYOUT_TEMPLATE = DATA / "layout_page.md"
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,30 @@ class About:
                 "prov:label": f"einthoven {__version__}, workflow run",
             },
         }
+
+
+def about_of(store: Path, settings: PublicationSettings) -> About:
+    """Metadata of a consolidated store.
+
+    Raises:
+        BadInput: it holds imported patients.
+    """
+    tree = open_dataset(store)
+    counts = Counter(tree["split"].values.tolist())
+    if tree.attrs["licence"] != LICENCE or set(counts) - set(SPLITS):
+        raise BadInput(
+            f"{store}: holds {counts['imported']} imported patients, whose data are not ours to "
+            "publish; leave them out (`dataset: exclude`, or no `imported.sheet`)"
+        )
+    ecg = tree["ecg"].to_dataset()
+    return About(
+        settings,
+        tree.attrs["licence"],
+        {split: counts[split] for split in SPLITS if counts[split]},
+        tuple(ecg["scenario"].values.tolist()),
+        ecg.sizes["electrode"],
+        tree.attrs["config"],
+    )
 
 
 def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:

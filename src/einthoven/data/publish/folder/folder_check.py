@@ -3,22 +3,33 @@
 The sums are SHA-256 of every file, in the format of `sha256sum -c SHA256SUMS`.
 """
 
-import csv
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic, sha256_of
 from einthoven.data.dataset.checker import Summary, check_store
+from einthoven.data.dataset.consolidate import row_faults
 from einthoven.data.dataset.loaders import open_dataset
-from einthoven.data.publish.folder.tables import SPLITS, STORE
+from einthoven.data.dataset.structure import Fault
+from einthoven.data.publish.folder.derived_check import table_faults, unzipped_faults
+from einthoven.data.publish.folder.description_check import CRATE, CROISSANT, description_faults
+from einthoven.data.publish.folder.tables import SAMPLE, STORE
 
+type Meaning = Callable[[Path], Iterable[Fault]]
+"""Check of the numbers of a store that is sound otherwise."""
 SUMS = "SHA256SUMS"
 MARK = ".snakemake_timestamp"
 """File that Snakemake leaves in a folder that it made."""
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 N_NAMED = 5
+
+
+def no_more(store: Path) -> Iterable[Fault]:
+    """The check of numbers that checks none."""
+    return ()
 
 
 def write_sums(folder: Path, known: dict[str, str]) -> Path:
@@ -64,65 +75,106 @@ def check_sums(folder: Path) -> list[str]:
     return faults
 
 
+def read_sums(folder: Path) -> dict[str, str]:
+    """Name of a file -> SHA-256, from a sound SHA256SUMS."""
+    lines = (line.partition("  ") for line in (folder / SUMS).read_text().splitlines())
+    return {name: total for total, _, name in lines}
+
+
 def is_published(path: Path) -> bool:
     """Whether a folder is, or was meant to be, a published data set."""
     return path.is_dir() and ((path / SUMS).exists() or (path / "croissant.json").exists())
 
 
-def check_folder(folder: Path) -> Summary:
-    """Check every file against its sum, every store against the layout, tables against the store.
+def check_folder(folder: Path, meaning: Meaning = no_more) -> Summary:
+    """Check a published folder: sums, stores, numbers, and what repeats or describes them.
+
+    There are four steps: every file against its sum and every store against the layout; the numbers
+    of each store (`meaning`); what repeats a store (its unzipped copy, the patients' own stores,
+    tables, signals, the sample); the documents. A step with faults is the last one, because
+    the next ones would only repeat them.
+
+    Args:
+        folder: the folder.
+        meaning: further check of a sound store.
 
     Raises:
-        BadInput: one line that names each file at fault.
+        BadInput: one line that names each file and variable at fault.
     """
-    faults = check_sums(folder)
-    stores = [folder / STORE, folder / "sample" / STORE]
-    stores += sorted(folder.glob("patients/*.zarr.zip"))
-    summary = None
+    summaries: list[Summary] = []
+    stores = [folder / STORE, folder / SAMPLE / STORE, *_patients(folder)]
+    steps: tuple[Callable[[], Iterable[str]], ...] = (
+        lambda: [*check_sums(folder), *_store_faults(folder, stores, summaries)],
+        lambda: _number_faults(folder, stores, meaning),
+        lambda: _copy_faults(folder),
+        lambda: _document_faults(folder),
+    )
+    for step in steps:
+        if faults := list(step()):
+            more = f"; and {len(faults) - N_NAMED} more" if len(faults) > N_NAMED else ""
+            raise BadInput(f"{folder}: {'; '.join(faults[:N_NAMED])}{more}")
+    return summaries[0]
+
+
+def _patients(folder: Path) -> list[Path]:
+    """Stores of single patients."""
+    return sorted((folder / "patients").glob("*.zarr.zip"))
+
+
+def _store_faults(folder: Path, stores: list[Path], summaries: list[Summary]) -> Iterator[str]:
+    """Faults of each store; appends a summary for each sound one."""
     for store in stores:
         try:
-            found = check_store(store)
-            summary = summary or found
+            summaries.append(check_store(store))
         except BadInput as error:
-            faults.append(str(error).removeprefix(f"{folder}/"))
-    if not faults:
-        faults += _splits_faults(folder) + _patients_faults(folder) + _croissant_faults(folder)
-    if faults or summary is None:
-        more = f"; and {len(faults) - N_NAMED} more" if len(faults) > N_NAMED else ""
-        raise BadInput(f"{folder}: {'; '.join(faults[:N_NAMED])}{more}")
-    return summary
+            yield str(error).removeprefix(f"{folder}/")
 
 
-def _splits_faults(folder: Path) -> list[str]:
-    """Patients whose split in splits.csv differs from the store's or is missing."""
-    tree = open_dataset(folder / STORE)
-    stored = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
-    with open(folder / SPLITS, newline="") as file:
-        splits = {row["patient"]: row["split"] for row in csv.DictReader(file)}
-    return [f"{SPLITS}: {name} is {splits.get(name)}, in the store {stored.get(name)}"
-            for name in sorted(stored.keys() | splits.keys())
-            if splits.get(name) != stored.get(name)]  # fmt: skip
+def _number_faults(folder: Path, stores: list[Path], meaning: Meaning) -> Iterator[str]:
+    """Faults in the numbers of each sound store."""
+    for store in stores:
+        for variable, fault in meaning(store):
+            yield f"{store.relative_to(folder)}: {variable}: {fault}"
 
 
-def _patients_faults(folder: Path) -> list[str]:
-    """Patients without a store, and stores without a patient."""
-    tree = open_dataset(folder / STORE)
-    named = set(tree["patient"].values.tolist())
-    there = {p.name.removesuffix(".zarr.zip") for p in folder.glob("patients/*.zarr.zip")}
-    faults = [f"patients/{name}.zarr.zip: missing" for name in sorted(named - there)]
-    return faults + [
-        f"patients/{name}.zarr.zip: not in the store" for name in sorted(there - named)
-    ]
+def _copy_faults(folder: Path) -> Iterator[str]:
+    """Files that repeat a store and differ from it."""
+    yield from _patients_faults(folder)
+    for place in (folder, folder / SAMPLE):
+        inside = f"{place.relative_to(folder)}/".removeprefix("./")
+        for store, fault in row_faults(place / STORE, _patients(place)):
+            yield f"{store.relative_to(folder)}: {fault}"
+        for fault in table_faults(place):
+            yield f"{inside}{fault}"
+    sums = read_sums(folder)
+    for store in _patients(folder / SAMPLE):
+        name = store.relative_to(folder / SAMPLE).as_posix()
+        if sums[f"{SAMPLE}/{name}"] != sums.get(name):
+            yield f"{SAMPLE}/{name}: differs from {name}, of which it is a copy"
+    yield from unzipped_faults(folder / STORE, folder / STORE.removesuffix(".zip"))
 
 
-def _croissant_faults(folder: Path) -> list[str]:
-    """Files whose sum in croissant.json differs from that in SHA256SUMS."""
+def _patients_faults(folder: Path) -> Iterator[str]:
+    """Patients without a store."""
+    named = open_dataset(folder / STORE)["patient"].values.tolist()
+    there = {path.name.removesuffix(".zarr.zip") for path in _patients(folder)}
+    for name in sorted(set(named) - there):
+        yield f"patients/{name}.zarr.zip: missing"
+
+
+def _document_faults(folder: Path) -> Iterator[str]:
+    """Files that nothing declares, and documents that contradict the data."""
+    sums = read_sums(folder)
     try:
-        document = json.loads((folder / "croissant.json").read_text())
-        listed = {f["@id"]: f["sha256"] for f in document["distribution"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return [f"croissant.json: not readable ({error})"]
-    lines = (line.partition("  ") for line in (folder / SUMS).read_text().splitlines())
-    sums = {name: total for total, _, name in lines}
-    return [f"croissant.json: {name} has another sum, or is not there"
-            for name, total in listed.items() if sums.get(name) != total]  # fmt: skip
+        crate = json.loads((folder / CRATE).read_text())
+        root = next(item for item in crate["@graph"] if item["@id"] == "./")
+        declared = {part["@id"] for part in root["hasPart"]}
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        yield f"{CRATE}: does not list its files in hasPart ({error!r})"
+        return
+    unzipped = STORE.removesuffix(".zip") + "/"
+    names = [n for n in sums if not n.startswith(unzipped) and n not in (CROISSANT, CRATE)]
+    if stray := [name for name in names if name not in declared]:
+        yield from (f"{name}: nothing declares it; not of this data set?" for name in stray)
+        return
+    yield from description_faults(folder, sums, names)

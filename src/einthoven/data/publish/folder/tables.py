@@ -7,6 +7,7 @@ back.
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +19,64 @@ from einthoven.base.core.files import atomic
 
 PER_MV = 1000.0
 """Digital units per mV: one is a microvolt."""
-STORE = "einthoven.zarr.zip"
+STORE, SAMPLE = "einthoven.zarr.zip", "sample"
 SPLITS, ELECTRODES, FEATURES = "splits.csv", "electrodes.csv", "features.csv"
 
 
-def write_wfdb(
-    path: Path, leads: np.ndarray, ecg: np.ndarray, rate_hz: float, comments: list[str]
-) -> None:
-    """Write one record of several leads.
+type Table = tuple[Sequence[str], Iterable[Sequence[object]]]
+"""Names of the columns, and the rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredBeat:
+    """12-lead ECG of one patient and scenario, in the form of the published signals.
+
+    Attributes:
+        name: PATIENT_SCENARIO.
+        leads: [lead] names. time: [time] ms. ecg: [lead, time] mV.
+        comments: lines for the end of the WFDB header.
+    """
+
+    name: str
+    leads: Sequence[str]
+    time: np.ndarray
+    ecg: np.ndarray
+    comments: Sequence[str]
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples per second."""
+        return float(1000.0 * (len(self.time) - 1) / (self.time[-1] - self.time[0]))
+
+    @property
+    def table(self) -> Table:
+        """The ECG in ms and mV, a row for each time."""
+        rows = ([f"{t:g}", *(f"{v:.4f}" for v in row)] for t, row in zip(self.time, self.ecg.T))
+        return ["time_ms", *(f"{lead}_mv" for lead in self.leads)], rows
+
+
+def beats_of(tree: xr.DataTree) -> Iterator[StoredBeat]:
+    """All beats of the consolidated store; one patient is in memory."""
+    ecg, root = tree["ecg"].to_dataset(), tree.to_dataset()
+    time, leads = ecg["time"].values, ecg["lead"].values.tolist()
+    who = zip(root["patient"].values.tolist(), root["split"].values.tolist(), root["sex"].values)
+    for index, (patient, split, sex) in enumerate(who):
+        signals = ecg["ecg"][index].values  # [scenario, lead, time]
+        for scenario, signal in zip(ecg["scenario"].values.tolist(), signals):
+            comments = [f"sex: {sex}", f"split: {split}", f"scenario: {scenario}",
+                    f"simulated, from {time[0]:g} ms after the first activation"]  # fmt: skip
+            yield StoredBeat(f"{patient}_{scenario}", leads, time, signal, comments)
+
+
+def wfdb_record(
+    name: str, leads: Sequence[str], ecg: np.ndarray, rate_hz: float
+) -> tuple[list[str], np.ndarray]:
+    """Lines of a WFDB header without comments, and its samples [time, lead].
 
     Args:
-        path: the header, `record.hea`; the signals lie beside it, `record.dat`.
+        name: name of the record.
         leads: [lead] names. ecg: [lead, time] mV.
         rate_hz: samples per second.
-        comments: lines for the end of the header.
 
     Raises:
         BadInput: NaN, shapes that do not fit, or more than 32 mV, which 16 bits cannot hold.
@@ -39,56 +84,70 @@ def write_wfdb(
     ecg = check.finite("ecg", check.shape("ecg", ecg, (len(leads), None)))
     samples = np.rint(ecg.astype(np.float64) * PER_MV)
     if np.abs(samples).max(initial=0) > np.iinfo(np.int16).max:
-        raise BadInput(f"{path}: {np.abs(ecg).max():.1f} mV do not fit 16 bits; is it in mV?")
+        raise BadInput(f"{name}: {np.abs(ecg).max():.1f} mV do not fit 16 bits; is it in mV?")
     samples = samples.astype("<i2")
-    signals = path.with_suffix(".dat")
-    lines = [f"{path.stem} {len(leads)} {rate_hz:g} {samples.shape[1]}"]
-    for name, values in zip(leads, samples):
+    lines = [f"{name} {len(leads)} {rate_hz:g} {samples.shape[1]}"]
+    for lead, values in zip(leads, samples):
         total = int(values.astype(np.int64).sum())
         checksum = (total + 2**15) % 2**16 - 2**15
         first = int(values[0]) if len(values) else 0
-        lines.append(f"{signals.name} 16 {PER_MV:g}(0)/mV 16 0 {first} {checksum} 0 {name}")
-    lines += [f"# {comment}" for comment in comments]
-    with atomic(signals) as temporary:
-        temporary.write_bytes(samples.T.tobytes())
+        lines.append(f"{name}.dat 16 {PER_MV:g}(0)/mV 16 0 {first} {checksum} 0 {lead}")
+    return lines, samples.T
+
+
+def write_wfdb(
+    path: Path, leads: Sequence[str], ecg: np.ndarray, rate_hz: float, comments: Sequence[str]
+) -> None:
+    """Write one record of several leads.
+
+    Args:
+        path: the header, `record.hea`; the signals lie beside it, `record.dat`.
+        leads, ecg, rate_hz: as in `wfdb_record`.
+        comments: lines for the end of the header.
+
+    Raises:
+        BadInput: as `wfdb_record`.
+    """
+    try:
+        lines, samples = wfdb_record(path.stem, leads, ecg, rate_hz)
+    except BadInput as error:
+        raise BadInput(f"{path.parent}: {error}") from error
+    with atomic(path.with_suffix(".dat")) as temporary:
+        temporary.write_bytes(samples.tobytes())
     with atomic(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n")
+        temporary.write_text("\n".join([*lines, *(f"# {comment}" for comment in comments)]) + "\n")
+
+
+def tables_of(tree: xr.DataTree) -> dict[str, Table]:
+    """Tables of the consolidated store: splits.csv, electrodes.csv, features.csv."""
+    names, root = tree["patient"].values.tolist(), tree.to_dataset()
+    rows = zip(names, root["split"].values.tolist(), root["sex"].values.tolist())
+    place = ("patient", "electrode", "x_mm", "y_mm", "z_mm")
+    ecg = tree["ecg"].to_dataset()
+    beat = ("patient", "scenario", *ecg["feature"].values.tolist())
+    return {
+        SPLITS: (("patient", "split", "sex"), rows),
+        ELECTRODES: (place, _places(names, tree["electrode"].to_dataset())),
+        FEATURES: (beat, _features(names, ecg)),
+    }
 
 
 def write_tables(tree: xr.DataTree, folder: Path) -> None:
-    """Write splits.csv, electrodes.csv and features.csv of the consolidated store."""
-    names, root = tree["patient"].values.tolist(), tree.to_dataset()
-    rows = zip(names, root["split"].values.tolist(), root["sex"].values.tolist())
-    _table(folder / SPLITS, ("patient", "split", "sex"), rows)
-    electrode = tree["electrode"].to_dataset()
-    place = ("patient", "electrode", "x_mm", "y_mm", "z_mm")
-    _table(folder / ELECTRODES, place, _places(names, electrode))
-    ecg = tree["ecg"].to_dataset()
-    beat = ("patient", "scenario", *ecg["feature"].values.tolist())
-    _table(folder / FEATURES, beat, _features(names, ecg))
+    """Write the tables of the consolidated store."""
+    for name, table in tables_of(tree).items():
+        _table(folder / name, table)
 
 
 def write_signals(tree: xr.DataTree, folder: Path) -> None:
     """Write each beat's 12-lead ECG as `csv/PATIENT_SCENARIO.csv` (ms, mV) and as a WFDB record."""
-    ecg, root = tree["ecg"].to_dataset(), tree.to_dataset()
-    time, leads = ecg["time"].values, ecg["lead"].values.tolist()
-    rate_hz = 1000.0 * (len(time) - 1) / (time[-1] - time[0])
-    who = zip(root["patient"].values.tolist(), root["split"].values.tolist(), root["sex"].values)
-    for index, (patient, split, sex) in enumerate(who):
-        beats = ecg["ecg"][index].values  # [scenario, lead, time], one patient in memory
-        for scenario, signal in zip(ecg["scenario"].values.tolist(), beats):
-            name = f"{patient}_{scenario}"
-            table = (f"{t:g}," + ",".join(f"{v:.4f}" for v in row)
-                     for t, row in zip(time, signal.T))  # fmt: skip
-            with atomic(folder / "csv" / f"{name}.csv") as temporary:
-                head = ",".join(["time_ms", *(f"{lead}_mv" for lead in leads)])
-                temporary.write_text("\n".join([head, *table]) + "\n")
-            comments = [f"sex: {sex}", f"split: {split}", f"scenario: {scenario}",
-                    f"simulated, from {time[0]:g} ms after the first activation"]  # fmt: skip
-            write_wfdb(folder / "wfdb" / f"{name}.hea", leads, signal, rate_hz, comments)
+    for beat in beats_of(tree):
+        _table(folder / "csv" / f"{beat.name}.csv", beat.table)
+        header = folder / "wfdb" / f"{beat.name}.hea"
+        write_wfdb(header, beat.leads, beat.ecg, beat.rate_hz, beat.comments)
 
 
-def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _table(path: Path, table: Table) -> None:
+    head, rows = table
     with atomic(path) as temporary, open(temporary, "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
 

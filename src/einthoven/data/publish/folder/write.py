@@ -4,23 +4,27 @@ import json
 import os
 import shutil
 import zipfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from einthoven.base.config.models import PublicationSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import parts_of, sha256_of, write_json
+from einthoven.base.core.files import (
+    parts_of,
+    replace_folder,
+    restore_folder,
+    sha256_of,
+    write_json,
+)
 from einthoven.base.core.log import logger
-from einthoven.data.dataset.consolidate import LICENCE, consolidate
+from einthoven.data.dataset.consolidate import consolidate
 from einthoven.data.dataset.loaders import open_dataset
-from einthoven.data.publish.folder.about import About, card, document
+from einthoven.data.publish.folder.about import About, about_of, card, document
 from einthoven.data.publish.folder.folder_check import write_sums
 from einthoven.data.publish.folder.json_ld import CONFIG, croissant, ro_crate
-from einthoven.data.publish.folder.tables import STORE, write_signals, write_tables
+from einthoven.data.publish.folder.tables import SAMPLE, STORE, write_signals, write_tables
 
-SAMPLE = "sample"
 MAX_SAMPLE_BYTES = 100e6
 LICENCE_TEXT = """\
 {about.settings.title}, version {about.settings.version}
@@ -29,7 +33,6 @@ by {about.settings.creators[0]}
 {about.licence}: you may share and adapt it if you give credit, link to the licence and say what you
 changed. The licence's text: {about.licence_url}
 """
-SPLITS = ("train", "val", "test")
 
 
 def publish_folder(
@@ -56,6 +59,7 @@ def publish_folder(
         BadInput: there are imported patients, whose data need their owners' licence; no ECGs; a
             sample that is too large.
     """
+    restore_folder(to)
     with parts_of(to) as aside:
         _copy(store, aside / STORE)
         _unzip(store, aside / STORE.removesuffix(".zip"))
@@ -63,7 +67,7 @@ def publish_folder(
             _copy(patient, aside / "patients" / patient.name)
         for name, source in sources.items():
             _copy(source, aside / name)
-        about = _about(store, settings)
+        about = about_of(store, settings)
         write_json(aside / CONFIG, json.loads(about.config))
         tree = open_dataset(store)
         write_tables(tree, aside)
@@ -74,34 +78,8 @@ def publish_folder(
         (aside / "data-format.md").write_text(document())
         (aside / "README.md").write_text(card(about, n_sample, metrics))
         _describe(about, aside)
-        if to.exists():
-            shutil.rmtree(to)
-        os.replace(aside, to)
+        replace_folder(aside, to)
     return about
-
-
-def _about(store: Path, settings: PublicationSettings) -> About:
-    """Metadata of the consolidated store.
-
-    Raises:
-        BadInput: it holds imported patients.
-    """
-    tree = open_dataset(store)
-    counts = Counter(tree["split"].values.tolist())
-    if tree.attrs["licence"] != LICENCE or set(counts) - set(SPLITS):
-        raise BadInput(
-            f"{store}: holds {counts['imported']} imported patients, whose data are not ours to "
-            "publish; leave them out (`dataset: exclude`, or no `imported.sheet`)"
-        )
-    ecg = tree["ecg"].to_dataset()
-    return About(
-        settings,
-        tree.attrs["licence"],
-        {split: counts[split] for split in SPLITS if counts[split]},
-        tuple(ecg["scenario"].values.tolist()),
-        ecg.sizes["electrode"],
-        tree.attrs["config"],
-    )
 
 
 def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Path) -> int:
