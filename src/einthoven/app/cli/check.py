@@ -9,8 +9,6 @@ checked. Prints what is sound, and one line per fault.
 import argparse
 from pathlib import Path
 
-from einthoven.app.run.run_check import check
-
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -26,4 +24,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what is sound; raise BadInput with one line per fault."""
+    from einthoven.app.run.run_check import check
+
     check(arguments.path, arguments.sweep)
