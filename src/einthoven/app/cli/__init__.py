@@ -103,15 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     try:
-        with warnings.catch_warnings(), extras_named(f"einthoven {arguments.name}", arguments.extra):
-            if not sys.warnoptions:  # other libraries' advice to us is none to the user
-                warnings.simplefilter("ignore")
-            arguments.run(arguments)
+        _run(arguments)
     except EinthovenError as error:
         print(f"einthoven: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\neinthoven: {arguments.name} was interrupted; no file is half-written",
+        print(f"\neinthoven: {arguments.name} was interrupted; no file is incomplete",
               file=sys.stderr)  # fmt: skip
         return INTERRUPTED
     except BrokenPipeError:  # `einthoven schema | head`
@@ -123,3 +120,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"einthoven: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """Run a command with a line of progress, and without advice of other libraries to us."""
+    command = f"einthoven {arguments.name}"
+    with warnings.catch_warnings(), extras_named(command, arguments.extra):
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        from einthoven.base.core.log import progress_line
+
+        with progress_line(command):
+            arguments.run(arguments)

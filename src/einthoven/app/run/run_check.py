@@ -8,6 +8,7 @@ from pathlib import Path
 from einthoven.app.run.records import Record, faults_of, read_records
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import is_dead, remove, temporaries
+from einthoven.base.core.log import track
 from einthoven.data.publish.folder.folder_check import check_folder, is_published
 
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
@@ -69,7 +70,7 @@ def _faults_of_stores(stores: Iterable[Path]) -> Faults:
     from einthoven.data.dataset.checker import check_store
 
     faults = {}
-    for store in stores:
+    for store in track(stores, "checking, store"):
         try:
             sound = check_store(store)
             print(f"{store}: ok, {sound.kind}, {sound.n_patients} patients, {sound.n_bytes} bytes")

@@ -1,6 +1,7 @@
 """The command line: help for every command, one clear line and status 2 on bad input."""
 
 import re
+import warnings
 
 import pytest
 
@@ -143,3 +144,35 @@ def test_the_help_lists_every_command_once(capsys) -> None:
         main(["--help"])
     listed = re.findall(r"^  ([a-z][a-z-]+) {2,}\S", capsys.readouterr().out, re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_interrupt_ends_with_one_line(monkeypatch, capsys) -> None:
+    def interrupted(_arguments) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMMANDS["config"], "run", interrupted)
+    assert main(["config"]) == 130
+    assert capsys.readouterr().err.split("\n") == [
+        "",
+        "einthoven: config was interrupted; no file is incomplete",
+        "",
+    ]
+
+
+def test_other_libraries_do_not_warn_the_user(monkeypatch, recwarn) -> None:
+    monkeypatch.setattr("sys.warnoptions", [])
+    monkeypatch.setattr(COMMANDS["config"], "run", lambda _: warnings.warn("theirs", stacklevel=1))
+    assert main(["config"]) == 0
+    assert not recwarn.list
+
+
+def test_a_file_that_is_no_vtk_is_refused_in_one_line(tmp_path, capfd) -> None:
+    """VTK itself prints to the process's stderr, which only `capfd` sees."""
+    (tmp_path / "heart.vtp").write_text("no XML")
+    (tmp_path / "sheet.csv").write_text(
+        "patient,heart,torso,electrodes,unit,axes,tags\nanna,heart.vtp,heart.vtp,e.csv,mm,LPS,\n"
+    )
+    sheet = str(tmp_path / "sheet.csv")
+    assert main(["import", sheet, "--to", str(tmp_path / "imported")]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "heart.vtp: not readable (Error parsing XML" in line
