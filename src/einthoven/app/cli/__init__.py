@@ -91,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(command)
         needed = next((extra for extra, modules in EXTRAS.items() if module in modules), "")
-        command.set_defaults(run=module.run, name=name, extra=needed)
+        command.set_defaults(run=module.run, called=name, extra=needed)
     return parser
 
 
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"einthoven: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\neinthoven: {arguments.name} was interrupted; no file is incomplete",
+        print(f"\neinthoven: {arguments.called} was interrupted; no file is incomplete",
               file=sys.stderr)  # fmt: skip
         return INTERRUPTED
     except BrokenPipeError:  # `einthoven schema | head`
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     """Run a command with a line of progress, and without advice of other libraries to us."""
-    command = f"einthoven {arguments.name}"
+    command = f"einthoven {arguments.called}"
     with warnings.catch_warnings(), extras_named(command, arguments.extra):
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
