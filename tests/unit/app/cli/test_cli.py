@@ -6,6 +6,8 @@ import warnings
 import pytest
 
 from einthoven.app.cli import COMMANDS, main
+from einthoven.app.cli.options import config_of
+from einthoven.base.config import Config
 from einthoven.data.dataset.sample import sample
 
 
@@ -176,3 +178,22 @@ def test_a_file_that_is_no_vtk_is_refused_in_one_line(tmp_path, capfd) -> None:
     assert main(["import", sheet, "--to", str(tmp_path / "imported")]) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert "heart.vtp: not readable (Error parsing XML" in line
+
+
+def test_a_config_is_the_clones_or_else_built_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_of(None) == Config()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("cohort: {n_patients: 7}\n")
+    assert config_of(None).cohort.n_patients == 7
+    (tmp_path / "other.yaml").write_text("cohort: {n_patients: 8}\n")
+    assert config_of(tmp_path / "other.yaml").cohort.n_patients == 8
+
+
+@pytest.mark.slow
+def test_the_shipped_patient_can_be_viewed(tmp_path, capsys) -> None:
+    """It has surfaces alone: mesh, activation and lead fields are made and predicted."""
+    page = tmp_path / "heart.html"
+    assert main(["view", str(sample("patient")), "--to", str(page)]) == 0
+    assert "what the shipped model predicts" in capsys.readouterr().out
+    assert '"activation_time"' in page.read_text()
