@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 LEAST_FOR_PERCENTILES = 20
-"""Of fewer values the 2nd and the 98th percentile are hardly known: their extremes are stated."""
+"""Least number of values whose 2nd and 98th percentiles are stated; of fewer, the extremes are."""
 
 
 class GroupBand(NamedTuple):
-    """What a band about a group holds: percentiles at its ends, and its name."""
+    """Band about a group: percentiles at its ends, and its name."""
 
     low: float
     high: float
