@@ -126,18 +126,37 @@ def _docstring(folder: Path) -> str:
 
 
 def _tutorials() -> Iterator[tuple[str, str]]:
-    """Each file's docstring, then its code."""
+    """Each file as a page: its docstring, comments as text between the code, then its output.
+
+    The tests run the files and hold what is printed (`tests/helpers/tutorials.py`).
+    """
     for path in sorted((DOCS / "tutorials").glob("*.py")):
         text = path.read_text()
         head = ast.get_docstring(ast.parse(text)) or ""
-        code = text.split('"""\n', 1)[1].strip()
         title, _, rest = head.partition("\n")
         title = title.removesuffix(" Run by the tests.").removesuffix(".")
-        yield (
-            f"tutorials/{path.stem}.md",
-            f"# {title}\n\n{rest.strip()}\n\n`docs/tutorials/{path.name}`, which the tests run:\n\n"
-            f"```python\n{code}\n```\n",
-        )
+        parts = [f"# {title}", rest.strip(), *_prose_and_code(text.split('"""\n', 1)[1])]
+        if (printed := path.with_suffix(".txt")).exists():
+            parts += ["## What it prints", f"```text\n{printed.read_text().rstrip()}\n```"]
+        if path.with_suffix(".png").exists():
+            parts.append(f"![{title}]({path.stem}.png)")
+        parts.append(f"The code in one piece is `docs/tutorials/{path.name}`, which the tests run.")
+        yield f"tutorials/{path.stem}.md", "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _prose_and_code(code: str) -> Iterator[str]:
+    """Markdown of a tutorial: comments that fill lines at the margin are text, the rest is code."""
+    lines: list[str] = []
+    kind = ""
+    for line in [*code.strip().splitlines(), None]:
+        new = kind if not line else "text" if line.startswith("# ") else "code"
+        if line is None or (new != kind and lines):
+            block = "\n".join(lines).strip()
+            yield f"```python\n{block}\n```" if kind == "code" else block
+            lines = []
+        if line is not None:
+            kind = new
+            lines.append(line.removeprefix("# ") if kind == "text" else line)
 
 
 def _reference() -> Iterator[tuple[str, str]]:

@@ -26,9 +26,12 @@ patient = patient.with_stages(ei.grow_tree(patient, config.purkinje))
 beat = ei.activate(patient, "sinus", config.activation)
 
 settings = ei.SimulationSettings.of(config)
-r_wave = {}
+r_wave, ecgs = {}, {}
 for name, electrodes in (("usual", usual), ("high", placed)):
     lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)
     ecg = ei.simulate_ecg(patient, lead_fields, beat, settings)
+    ecgs[name] = ecg.ecg[0]
     r_wave[name] = ecg.ecg[0, 6:8, ecg.time < 60.0].max(axis=0)  # V1, V2, mV
     print(f"{name}: r in V1 {r_wave[name][0]:.2f} mV, in V2 {r_wave[name][1]:.2f} mV")
+
+figure = ei.ecg_figure(ecg.time, {"fem": ecgs["usual"], "V1 and V2 high": ecgs["high"]})

@@ -20,3 +20,5 @@ print(predicted.ecg.shape, predicted.out_of_distribution["in_distribution"])
 lead_fields = ei.solve_lead_fields(patient, electrodes, config.leadfield)
 settings = ei.SimulationSettings.of(config)
 solved = ei.simulate_ecg(patient, lead_fields, patient.activation("sinus"), settings)
+
+figure = ei.ecg_figure(solved.time, {"fem": solved.ecg[0], "operator": predicted.ecg[0]})

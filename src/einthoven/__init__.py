@@ -13,6 +13,7 @@ potentials mV. The patient frame has x to the patient's left, y to the back and 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from einthoven.base.core.errors import extras_named
 from einthoven.base.core.version import __version__
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ Imported when first used, since solvers, meshers and torch each take seconds and
 all."""
 
 _HOMES = {name: home for group in FRONT_DOOR.values() for name, home in group.items()}
+_LEARNED = ("learning.", "imaging.")
+"""Wings of which all names need the extra `learn`."""
 
 __all__ = ["FRONT_DOOR", "__version__", *_HOMES]
 
@@ -148,7 +151,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'einthoven' has no attribute {name!r}")
     module, _, there = _HOMES[name].partition(":")
-    return getattr(import_module(f"einthoven.{module}"), there or name)
+    with extras_named(f"ei.{name}", "learn" if module.startswith(_LEARNED) else ""):
+        return getattr(import_module(f"einthoven.{module}"), there or name)
 
 
 def __dir__() -> list[str]:

@@ -227,3 +227,24 @@ def test_a_phone_turns_zooms_and_reads_it(tab, view) -> None:
     heights = tab.run("[...document.querySelectorAll('fieldset label, button')]"
                       ".map((e) => e.getBoundingClientRect().height)")  # fmt: skip
     assert min(height for height in heights if height) >= 36
+
+
+def test_times_bend_by_their_gradients(page: Page):
+    """Activation of the ideal patient rises along z: its slope on the surface is the tangent's."""
+    outer = "einthoven.view.hearts.outer"
+    slope, normal = (
+        np.array(page.run(f"[...{array}]")).reshape(-1, 3)
+        for array in (f"{outer}.mesh.geometry.attributes.slope.data", f"{outer}.normals")
+    )
+    up = np.array([0.0, 1.0, 0.0])  # z of the patient is y of the screen
+    wanted = (up - normal * (normal @ up)[:, None]) / SPEED_MM_PER_MS
+    used = np.linalg.norm(slope, axis=1) > 0
+    assert used.sum() > 100
+    assert np.median(np.linalg.norm(slope - wanted, axis=1)[used]) < 0.05
+
+
+def test_the_body_is_seen_at_first(view: Path, tab: Page):
+    tab.open(view, WIDTH, HEIGHT)
+    at_first = tab.run("einthoven.view.table.distance")
+    tab.run("einthoven.view.frame('heart')")
+    assert at_first > 1.5 * tab.run("einthoven.view.table.distance")

@@ -1,10 +1,8 @@
 """The README's patient, from coefficients to a 12-lead ECG, is physiological."""
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
+from helpers.tutorials import run_tutorial
 
 import einthoven as ei
 from einthoven.app.analysis.contributions import contributions
@@ -17,13 +15,12 @@ from einthoven.data.patient.segments import (
     ventricular_walls,
 )
 
-TUTORIALS = Path(__file__).resolve().parents[2] / "docs" / "tutorials"
 QRS_MS = 120.0
 
 
 @pytest.fixture(scope="module")
 def patient():
-    return runpy.run_path(str(TUTORIALS / "one_patient.py"))
+    return run_tutorial("one_patient")
 
 
 def precordial(ecg, time):
@@ -57,7 +54,7 @@ def test_silent_left_tree_widens_the_qrs_beyond_120_ms(patient):
 
 
 def test_prediction_without_solving_is_near_the_solution():
-    found = runpy.run_path(str(TUTORIALS / "without_solving.py"))
+    found = run_tutorial("without_solving")
     predicted, solved = found["predicted"], found["solved"]
     assert predicted.out_of_distribution["in_distribution"]
     difference = np.linalg.norm(predicted.ecg[0] - solved.ecg[0]) / np.linalg.norm(solved.ecg[0])
@@ -105,6 +102,6 @@ def test_regions_of_the_solved_lead_fields_add_up(patient):
 
 
 def test_high_electrodes_shrink_the_r_wave_of_v1_and_v2():
-    r_wave = runpy.run_path(str(TUTORIALS / "own_electrodes.py"))["r_wave"]
+    r_wave = run_tutorial("own_electrodes")["r_wave"]
     assert np.all(r_wave["high"] < r_wave["usual"])
     assert r_wave["usual"][1] > 0.1

@@ -1,5 +1,6 @@
 """The documentation site: builds without warning, needs no network, and names what exists."""
 
+import html
 import importlib.util
 import os
 import re
@@ -64,9 +65,24 @@ def test_every_page_is_in_the_contents_of_its_folder(site):
 
 def test_tutorials_are_shown_as_the_tests_run_them(site):
     for path in (ROOT / "docs/tutorials").glob("*.py"):
-        shown = re.sub(r"<[^>]*>", "", (site / f"tutorials/{path.stem}.html").read_text())
-        last = path.read_text().strip().splitlines()[0].strip('"').partition(".")[0]
-        assert last in shown
+        page = (site / f"tutorials/{path.stem}.html").read_text()
+        shown = html.unescape(re.sub(r"<[^>]*>", "", page))
+        title = path.read_text().strip().splitlines()[0].strip('"').partition(".")[0]
+        assert title in shown
+        comments = re.findall(r"^# (.*)", path.read_text(), re.M)
+        assert all(f"# {line}" not in shown for line in comments)
+        assert all(line.replace("`", "") in shown for line in comments)
+        if (printed := path.with_suffix(".txt")).exists():
+            assert printed.read_text().splitlines()[-1] in shown
+
+
+def test_search_works_in_a_folder_without_a_server(site):
+    """Browsers neither fetch nor start workers from files: index and worker are scripts."""
+    page = (site / "index.html").read_text()
+    shim, bundle = page.index("javascripts/iframe-worker.js"), page.index("javascripts/bundle")
+    assert shim < bundle
+    index = (site / "search/search_index.js").read_text()
+    assert index.startswith("var __index = ") and "reciprocity" in index
 
 
 def _exists(name: str) -> bool:

@@ -16,6 +16,7 @@ from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import track
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.heart import Heart
@@ -118,7 +119,8 @@ def contributions(
     check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
     fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
     values = []
-    for first in range(0, len(regions.names), REGIONS_PER_SWEEP):
+    starts = range(0, len(regions.names), REGIONS_PER_SWEEP)
+    for first in track(starts, "contributions of regions, sweep"):
         numbers = np.arange(len(regions.names))[first : first + REGIONS_PER_SWEEP]
         restricted = _restricted(fields, regions.cell_region == numbers[:, None])
         ecg = simulate_ecg(patient, restricted, activation, settings)

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
 from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.core.log import step
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.patient import Patient
@@ -84,6 +85,7 @@ def verify(patient: Patient, config: LeadFieldSettings) -> Iterator[Finding]:
     axes = {name: axis @ rotation.T for name, axis in fibers.arrays().items()}
     rotated = Patient.of(replace(mesh, points=mesh.points @ rotation.T), replace(fibers, **axes))
     places = Electrodes(stored.electrode_names, stored.electrode_points @ rotation.T)
+    step("solving the rotated patient")
     again = solve_lead_fields(rotated, places, config)
     yield Finding("rotating the patient changes nothing",
                   _relative(again.lead_field, solved.lead_field), 1e-5)  # fmt: skip

@@ -17,6 +17,7 @@ from einthoven.base.config.models import (
     LeadFieldSettings,
 )
 from einthoven.base.config.physiology import Physiology
+from einthoven.base.core.log import step
 from einthoven.base.core.names import LEADS
 from einthoven.base.core.tags import Tissue
 from einthoven.body.fibers.ldrb import assign_fibers
@@ -93,6 +94,7 @@ class Chain:
         numbers = np.array([f"moved {k}" for k in range(len(places))])
         fixed, everywhere = self.electrodes, np.concatenate([self.electrodes.points, places])
         electrodes = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
+        step(f"lead fields of {len(places)} moved electrodes")
         solved = solve_lead_fields(patient, electrodes, leadfield)
         settings = SimulationSettings(self.config.ecg, leadfield, self.repolarisation)
         ecg = simulate_ecg(patient, solved, self.activation, settings)
@@ -113,6 +115,7 @@ class Chain:
                 continue
             changed = leadfield.model_copy(update={key: factor * getattr(leadfield, key)})
             name = key.removesuffix("_s_per_m")
+            step(f"{name} x {factor:g}")
             yield self.influence(f"{name} x {factor:g}", self.ecg(self.patient, changed))
 
     def of_fibers(self, degrees: float) -> Iterator[Influence]:
@@ -122,6 +125,7 @@ class Chain:
         for key in ("alpha_endo_deg", "alpha_epi_deg"):
             changed = angles.model_copy(update={key: getattr(angles, key) + degrees})
             words = f"fibres at the {key.split('_')[1]}cardium {degrees:+g} degrees"
+            step(words)
             yield self.influence(words, self._ecg_of_angles(changed), base)
 
     def _ecg_of_angles(self, angles: FiberSettings) -> np.ndarray:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import textwrap
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -30,7 +31,7 @@ from einthoven.app.cli import (
     view,
 )
 from einthoven.app.cli.options import Help
-from einthoven.base.core.errors import EinthovenError
+from einthoven.base.core.errors import EinthovenError, extras_named
 from einthoven.base.core.version import __version__
 
 GROUPS = {
@@ -41,7 +42,11 @@ GROUPS = {
     "atlases, trained models, the benchmark": (fetch, export_model, score),
 }
 """Task of a user -> modules with `add_arguments(parser)` and `run(arguments)`; the docstring of a
-module is its help."""
+module is its help. `--help` imports all of them, so they import the library in `run`."""
+EXTRAS = {"learn": (predict, encode, image, twin, export_model)}
+"""Extra of pyproject.toml -> commands that need all of it."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as a shell's: 128 + SIGINT."""
 COMMANDS = {
     module.__name__.rpartition(".")[2].strip("_").replace("_", "-"): module
     for modules in GROUPS.values()
@@ -85,18 +90,27 @@ def build_parser() -> argparse.ArgumentParser:
             name, description=about, epilog=examples, formatter_class=Help
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        needed = next((extra for extra, modules in EXTRAS.items() if module in modules), "")
+        command.set_defaults(run=module.run, called=name, extra=needed)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, or 2 after one line on bad input."""
+    """Run the command line.
+
+    Returns:
+        Exit status: 0; 2 after one line on bad input; 130 after Ctrl-C.
+    """
     arguments = build_parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        _run(arguments)
     except EinthovenError as error:
         print(f"einthoven: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\neinthoven: {arguments.called} was interrupted; no file is incomplete",
+              file=sys.stderr)  # fmt: skip
+        return INTERRUPTED
     except BrokenPipeError:  # `einthoven schema | head`
         sys.stderr.close()
         return 1
@@ -106,3 +120,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"einthoven: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """Run a command with a line of progress, and without advice of other libraries to us."""
+    command = f"einthoven {arguments.called}"
+    with warnings.catch_warnings(), extras_named(command, arguments.extra):
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        from einthoven.base.core.log import progress_line
+
+        with progress_line(command):
+            arguments.run(arguments)

@@ -8,9 +8,6 @@ Names every unknown key and every value out of its range. The units are in the n
 import argparse
 from pathlib import Path
 
-from einthoven.base.config import Config, load
-from einthoven.base.config.load import render
-
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -27,6 +24,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the complete config, or one line on a valid file."""
+    from einthoven.base.config import Config, load
+    from einthoven.base.config.load import render
+
     file = arguments.file
     if file is None:
         print(render(Config(), "The default: laptop size."), end="")

@@ -9,7 +9,7 @@ activation; prints tables and writes a picture.
 import argparse
 from pathlib import Path
 
-from einthoven.app.cli.options import add_run_config, number, positive
+from einthoven.app.cli.options import add_run_config, config_of, number, positive
 from einthoven.base.core.names import LEADS
 
 LEADS_SHOWN = ("I", "aVF", "V1", "V6")
@@ -44,12 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
         settings_of_run,
     )
     from einthoven.app.analysis.explanation import Explanation
-    from einthoven.base.config import load
     from einthoven.base.core.names import STANDARD_ELECTRODES
     from einthoven.data.patient.patient import Patient
     from einthoven.data.patient.segments import DIVISIONS
 
-    config, patient = load(arguments.config), Patient.open(arguments.patient)
+    config, patient = config_of(arguments.config), Patient.open(arguments.patient)
     activation = patient.activation(arguments.scenario)
     regions = DIVISIONS[arguments.regions](patient)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)

@@ -23,13 +23,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write activation.csv, .json, .npz and pictures; print one line and the warnings."""
-    from einthoven.base.plots.style import write_figures
+    """Write activation.csv, .json, .npz; print one line and the warnings; draw pictures."""
+    from einthoven.base.core.log import step
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
     from einthoven.imaging.inputs.measures import clinical_measures
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
-    from einthoven.imaging.model.pictures import figures_of
     from einthoven.physics.ecg.recordings.aligned import aligned_beat
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared
@@ -39,8 +38,12 @@ def run(arguments: argparse.Namespace) -> None:
     patient = Patient.open(arguments.patient) if arguments.patient else None
     measures = clinical_measures(patient) if patient else None
     imaged = model.image(aligned_beat(recording), measures)
+    imaged.write(arguments.to)
+    print("\n  ".join([imaged.line(), *imaged.warnings]), flush=True)
+    step("drawing")
+    from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it
+    from einthoven.imaging.model.pictures import figures_of
+
     heart = RecordedHeart.of(patient) if patient else model.heart
     name = patient.name if patient else "a heart of the training"
-    imaged.write(arguments.to)
     write_figures(figures_of(imaged, heart, name), arguments.to)
-    print("\n  ".join([imaged.line(), *imaged.warnings]))

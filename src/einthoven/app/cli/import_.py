@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from einthoven.app.cli.options import RUN_CONFIG, add_folder
+from einthoven.app.cli.options import BUILT_IN, add_folder, config_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("patients", metavar="PATIENT", nargs="*", help="names in the sheet; default: all")
     add_folder(command, "imported")
     add("--config", metavar="FILE", type=Path, help="config with the section anatomy (edge lengths "
-        f"in mm); default: {RUN_CONFIG} where there is one, else the built-in values")  # fmt: skip
+        f"in mm); {BUILT_IN}")  # fmt: skip
     image = command.add_argument_group("of an image or contours")
     add = image.add_argument
     add("--labels", metavar="TEXT", default="",
@@ -65,12 +65,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
     """Write the anatomy of one patient and print what was changed."""
-    from einthoven.base.config import Config, load
     from einthoven.body.imported.anatomy import import_patient
 
     target = arguments.to / row.patient
-    file = arguments.config or (RUN_CONFIG if Path(RUN_CONFIG).exists() else None)
-    config = (load(file) if file else Config()).anatomy
+    config = config_of(arguments.config).anatomy
     anatomy = import_patient(row, target.with_suffix(".png"), config)
     anatomy.save(target / "anatomy.npz")
     volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())

@@ -6,8 +6,13 @@ argparse reports an error of a type with the option's name.
 import argparse
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from einthoven.base.config import Config
 
 RUN_CONFIG = "config/config.yaml"
+BUILT_IN = f"default: {RUN_CONFIG} where there is one, else the built-in values"
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -41,8 +46,21 @@ def add_folder(command: argparse.ArgumentParser, default: str) -> None:
 
 def add_run_config(command: argparse.ArgumentParser) -> None:
     """Add the config of the run that made a patient."""
-    command.add_argument("--config", metavar="FILE", default=RUN_CONFIG,
-                         help="config of the run that made the patient")  # fmt: skip
+    command.add_argument("--config", metavar="FILE", type=Path,
+                         help=f"config of the run that made the patient; {BUILT_IN}")  # fmt: skip
+
+
+def config_of(file: Path | None) -> "Config":
+    """Settings of a file; None: of the clone in which the command runs, else the built-in ones.
+
+    Raises:
+        BadInput: the file is missing or wrong.
+    """
+    from einthoven.base.config import Config, load
+
+    if file is None and not Path(RUN_CONFIG).exists():
+        return Config()
+    return load(file or RUN_CONFIG)
 
 
 def positive_int(text: str) -> int:

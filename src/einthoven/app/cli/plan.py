@@ -8,14 +8,16 @@ else of the demo's jobs.
 
 import argparse
 import os
+from pathlib import Path
 
-from einthoven.app.cli.options import RUN_CONFIG, positive_int
+from einthoven.app.cli.options import BUILT_IN, config_of, positive_int
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = command.add_argument
-    add("config", metavar="CONFIG", nargs="?", default=RUN_CONFIG, help="config of the run")
+    add("config", metavar="CONFIG", nargs="?", type=Path,
+        help=f"config of the run; {BUILT_IN}")  # fmt: skip
     add("--cores", metavar="N", type=positive_int, default=os.cpu_count(),
         help="cores that the run may use; default: those of this machine, %(default)s")  # fmt: skip
     add("--results", metavar="FOLDER", default="results",
@@ -26,7 +28,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the plan."""
     from einthoven.app.run.announce import announcement
     from einthoven.app.run.plan import Plan
-    from einthoven.base.config import load
 
-    plan = Plan.of(load(arguments.config))
+    plan = Plan.of(config_of(arguments.config))
     print(announcement(plan, arguments.cores, arguments.results))

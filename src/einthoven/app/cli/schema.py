@@ -7,8 +7,6 @@ An editor that reads it completes the keys and marks wrong ones.
 
 import argparse
 
-from einthoven.base.config.load import schema
-
 
 def add_arguments(_command: argparse.ArgumentParser) -> None:
     """Add no arguments."""
@@ -16,4 +14,6 @@ def add_arguments(_command: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace) -> None:
     """Print the schema."""
+    from einthoven.base.config.load import schema
+
     print(schema(), end="")

@@ -8,7 +8,7 @@ Needs a finished patient of a run; prints a table with one row per change.
 import argparse
 
 from einthoven.app.cli import verify
-from einthoven.app.cli.options import positive
+from einthoven.app.cli.options import config_of, positive
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -26,11 +26,10 @@ def run(arguments: argparse.Namespace) -> None:
     from tabulate import tabulate
 
     from einthoven.app.analysis.sensitivity import Chain
-    from einthoven.base.config import load
     from einthoven.base.core.names import PRECORDIAL_ELECTRODES
     from einthoven.data.patient.patient import Patient
 
-    config = load(arguments.config)
+    config = config_of(arguments.config)
     chain = Chain(Patient.open(arguments.store), config, arguments.scenario)
     names = arguments.electrodes or list(PRECORDIAL_ELECTRODES)
     rows = [*chain.of_electrodes(names, arguments.shift_mm), *chain.of_conductivities(1.1),

@@ -7,7 +7,7 @@ Needs a finished patient of a run; prints a line per theorem.
 
 import argparse
 
-from einthoven.app.cli.options import add_run_config
+from einthoven.app.cli.options import add_run_config, config_of
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -19,13 +19,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a line per theorem; raise BadInput if one is violated."""
     from einthoven.app.analysis.reciprocity import verify
-    from einthoven.base.config import load
     from einthoven.base.core.errors import BadInput
     from einthoven.data.patient.patient import Patient
 
     patient = Patient.open(arguments.store)
     broken = []
-    for finding in verify(patient, load(arguments.config).leadfield):
+    for finding in verify(patient, config_of(arguments.config).leadfield):
         line = f"{finding.theorem}: off by {finding.deviation:.1e}, limit {finding.limit:.0e}"
         print(f"{'holds ' if finding.holds else 'BROKEN'}  {line}", flush=True)
         broken += [] if finding.holds else [f"{arguments.store}: {line}"]

@@ -10,6 +10,7 @@ import numpy as np
 from einthoven.app.evaluation.limits import SEXES, FeatureLimits, limits_for
 from einthoven.app.evaluation.sexes import sex_differences
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.percentiles import band_of
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import (
@@ -20,7 +21,6 @@ from einthoven.physics.ecg.features import (
     has_normal_r_in_v1,
 )
 
-BAND = (2.0, 50.0, 98.0)
 """Percentiles of every distribution."""
 NORMAL_AXIS_DEG = (-30.0, 90.0)
 
@@ -70,13 +70,13 @@ class Judged:
         return float(distance.mean() / pooled)
 
     def positions(self) -> list[float] | None:
-        """2nd, 50th, 98th percentile of the position between the limits: 0 at low, 1 at high."""
+        """Ends of the band and median of the position between limits: 0 at low, 1 at high."""
         places = [
             (value - limits.bounds[0]) / (limits.bounds[1] - limits.bounds[0])
             for value, limits in zip(self.values, self.limits)
             if limits and limits.bounds and limits.bounds[1] > limits.bounds[0]
         ]
-        return np.percentile(places, BAND).tolist() if places else None
+        return _band_and_median(places) if places else None
 
 
 def audit(
@@ -163,9 +163,15 @@ def _entry(judged: Judged) -> dict[str, Any]:
 
 
 def _distribution(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
-    """Number of values and their percentiles."""
-    p2, median, p98 = np.percentile(values, BAND).tolist()
-    return {"n": len(values), "median": median, "p2": p2, "p98": p98}
+    """Number of values, their median and the ends of their band (`core.percentiles`)."""
+    low, median, high = _band_and_median(values)
+    return {"n": len(values), "median": median, "low": low, "high": high}
+
+
+def _band_and_median(values: Sequence[float] | np.ndarray) -> list[float]:
+    """Lower end of the band, median, upper end."""
+    band = band_of(len(values))
+    return np.percentile(values, [band.low, 50.0, band.high]).tolist()
 
 
 def _badness(item: tuple[str, Mapping[str, Any]]) -> tuple[float, float, str]:
@@ -198,14 +204,15 @@ def worst_first(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text of the features that have limits or a healthy centre."""
-    header = ["feature", "n", "median", "2 to 98 %", "limits", "healthy", "inside", "SMD", "source"]
+    band = band_of(max((entry["n"] for entry in worst_first(found).values()), default=0)).name
+    header = ["feature", "n", "median", band, "limits", "healthy", "inside", "SMD", "source"]
     rows = []
     for name, entry in worst_first(found).items():
         limits = [f"{low:g} to {high:g}" for low, high in (entry["limits"] or {}).values()]
         inside, smd = entry["share_inside"], entry["smd"]
         rows.append([
             name, str(entry["n"]), f"{entry['median']:.3g}",
-            f"{entry['p2']:.3g} to {entry['p98']:.3g}", _named(entry["limits"], limits),
+            f"{entry['low']:.3g} to {entry['high']:.3g}", _named(entry["limits"], limits),
             _named(entry["centre"], [f"{c:g}" for c in (entry["centre"] or {}).values()]),
             "-" if inside is None else f"{inside:.0%}", "-" if smd is None else f"{smd:+.2f}",
             entry["source"],

@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.app.evaluation.limits import SEXES
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import track
 from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.parameters import PatientParameters
@@ -128,7 +129,7 @@ def read_samples(
     """
     files = find_files(paths)
     samples, failed = list[EcgSample](), dict[str, str]()
-    for reader, path in files:
+    for reader, path in track(files, "reading, file"):
         try:
             samples += reader(path, options)
         except BadInput as problem:

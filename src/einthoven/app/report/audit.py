@@ -13,6 +13,7 @@ from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.core.names import LEADS
+from einthoven.base.core.percentiles import band_of
 from einthoven.base.plots.mean_ecg import (
     CohortEcg,
     WaveLimits,
@@ -60,9 +61,8 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
         content.append(Picture(mean_ecg_figure(cohort_ecg(judged)), MEAN_CAPTION))
     content.append(Table(header, lines))
     if positions := audit_positions(found):
-        caption = (
-            "2nd to 98th percentile of the patients and their median between the published limits."
-        )
+        band = band_of(found["n"]).name
+        caption = f"The patients' median, and {band}, between the published limits."
         content.append(Picture(limits_figure(positions, audit_labels(found)), caption))
     if differences := found["sex_differences"]:
         content.append(Table(*sex_table(differences), caption=statement(differences)))
@@ -70,7 +70,7 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
 
 
 def audit_positions(found: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Feature -> percentiles of its position between the limits, if it has limits."""
+    """Feature -> band and median of its position between the limits, if it has limits."""
     entries = worst_first(found).items()
     return {name: entry["position"] for name, entry in entries if entry["position"]}
 
@@ -140,8 +140,8 @@ def write_audit_figure(
         raise BadInput(f"{path}: a picture must end in {', '.join(KINDS)}")
     cohort = cohort_ecg([row for row in rows if row.scenario == found["scenario"]])
     title = (
-        f"{found['n']} ECGs, {found['scenario']}: mean and 2 to 98 %; below: 2nd, 50th and 98th "
-        "percentile of each feature between its published limits"
+        f"{found['n']} ECGs, {found['scenario']}: mean and {band_of(found['n']).name}; below: the "
+        "same band and the median of each feature between its published limits"
     )
     positions, labels = audit_positions(found), audit_labels(found)
     figure = audit_figure(cohort, positions, labels, title)

@@ -67,8 +67,8 @@ REGIONS = {
     "heart_deg": ("inside the heart", "angular error (degrees)", 40.0),
     "heart10_deg": ("heart and 10 mm around it", "angular error (degrees)", 40.0),
     "torso_deg": ("whole torso", "angular error (degrees)", 60.0),
-    "heart10_rel": ("heart and 10 mm around it", "relative magnitude error (1)", 1.0),
-    "torso_rel": ("whole torso", "relative magnitude error (1)", 1.0),
+    "heart10_rel": ("heart and 10 mm around it", "relative magnitude error", 1.0),
+    "torso_rel": ("whole torso", "relative magnitude error", 1.0),
 }
 
 

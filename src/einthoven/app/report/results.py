@@ -23,7 +23,7 @@ def results_section(run: FinishedRun) -> PageSection:
     bars: list[Table | Picture] = []
     for key, label in (
         (ANGLE, "mean angular error in the heart (degrees)"),
-        (ECG_ERROR, "relative ℓ2 error of the 12-lead ECG (1)"),
+        (ECG_ERROR, "relative ℓ2 error of the 12-lead ECG"),
     ):
         means = {m: (methods[m][key]["mean"], methods[m][key]["std"]) for m in order}
         caption = f"{label}: mean and standard deviation over held-out patients"
@@ -43,16 +43,27 @@ def encoder_section(run: FinishedRun) -> PageSection:
     """Chamfer distance of each encoder and surface."""
     rows = []
     for encoder, values in run.metrics.get("encoders", {}).items():
-        for key, found in sorted(values.items()):
-            if isinstance(found, Mapping) and "mean" in found:
-                rows.append([encoder, key, f"{found['mean']:.3g} ± {found['std']:.2g}",
-                             str(found["n_patients"])])  # fmt: skip
-    text = "Chamfer distance between the decoded and the true surface of test patients, in mm."
-    return PageSection(
-        "Shape codes", text, [Table(["encoder", "quantity", "value", "patients"], rows)]
+        for surface, name in CHAMFER_SURFACES.items():
+            keys = [f"chamfer_{kind}_{surface}_mm" for kind in ("surface", "interior")]
+            found = [values[key] for key in keys if key in values]
+            if len(found) == len(keys):
+                cells = [f"{f['mean']:.3g} ± {f['std']:.2g}" for f in found]
+                rows.append([encoder, name, *cells, str(found[0]["n_patients"])])
+    text = (
+        "Chamfer distance between decoded and true shapes of test patients: between points of both "
+        "surfaces, and between grid points inside of both."
     )
+    header = ["encoder", "surface", "of the surfaces (mm)", "of the interiors (mm)", "patients"]
+    return PageSection("Shape codes", text, [Table(header, rows)])
 
 
+CHAMFER_SURFACES = {
+    "torso": "torso",
+    "epi": "epicardium",
+    "lv": "LV endocardium",
+    "rv": "RV endocardium",
+}
+"""Surface in the keys of metrics.json -> its name."""
 COLUMNS = {
     "angle in the heart (°)": "angular_error_deg",
     "ensemble SD (°)": "sd_deg",

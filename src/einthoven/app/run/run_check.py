@@ -9,6 +9,7 @@ from einthoven.app.analysis.recomputation import Recomputation
 from einthoven.app.run.records import Record, faults_of, read_records
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import earlier_of, is_dead, remove, temporaries
+from einthoven.base.core.log import track
 from einthoven.data.publish.folder.folder_check import Meaning, check_folder, is_published
 
 FOLDERS = "cohort patients shapes dataset encoders surrogates predictions search report".split()
@@ -84,7 +85,7 @@ def _faults_of_stores(stores: Iterable[Path], numbers: Meaning) -> Faults:
     from einthoven.data.dataset.checker import check_store
 
     faults = {}
-    for store in stores:
+    for store in track(stores, "checking, store"):
         try:
             sound = check_store(store)
             if wrong := [f"{variable}: {fault}" for variable, fault in numbers(store)]:

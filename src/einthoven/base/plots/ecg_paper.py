@@ -42,6 +42,9 @@ GAP_MM, LEAST_ROW_MM = 5.0, 20.0
 """Between what is drawn in two rows, and the least height of a row."""
 GRID = ((1.0, 0.25, 0.55), (LARGE_MM, 0.6, 1.0))
 """Distance in mm, width in points and opacity of the fine and the strong lines."""
+REFERENCE = "fem"
+BROAD: dict[str, Any] = {"lw": 3.4, "alpha": 0.4, "zorder": 1.5}
+"""The reference lies below others as a broad grey line, so that both are seen where they agree."""
 GRID_COLOUR, INK = "#F2B8B5", "#1A1A1A"
 PEN: dict[str, Any] = {"color": INK, "lw": 0.9, "solid_joinstyle": "round"}
 
@@ -99,7 +102,9 @@ def ecg_figure(
         paper_grid(axes, window, level)
         for method, ecg in ecgs.items():
             colour, line, label = look(method)
-            axes.plot(time, ecg[LEADS.index(name)], color=colour, ls=line, lw=1.1, label=label)
+            broad = method == REFERENCE and len(ecgs) > 1
+            axes.plot(time, ecg[LEADS.index(name)], color=colour, ls=line, label=label,
+                      **(BROAD if broad else {"lw": 1.1}))  # fmt: skip
             if method in bands:
                 low, high = (end[LEADS.index(name)] for end in bands[method])
                 axes.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)

@@ -4,11 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from scipy.spatial import cKDTree
 
 from einthoven.base.plots.style import SEQUENTIAL, house_style, legend_below, look, new_figure
 
+LEAST_WIDTH = 6.5
+"""Inches of a figure whose panels have titles of a method's name."""
 BACK_COSINE = 0.25
 """Electrodes on skin that leans at least this much to the back are drawn from behind."""
 
@@ -60,19 +65,19 @@ def electrode_error_figure(
         electrodes: names of the columns.
         patients: names of the rows.
     """
-    figure = new_figure(
-        0.22 * len(electrodes) + 3.0, 1.2 + (0.5 + 0.22 * len(patients)) * len(errors)
-    )
+    width = max(LEAST_WIDTH, 0.22 * len(electrodes) + 3.0)  # or titles are cut off
+    figure = new_figure(width, 1.2 + (0.5 + 0.22 * len(patients)) * len(errors))
     order = np.argsort(np.mean([np.nanmean(e, axis=0) for e in errors.values()], axis=0))
-    top = max(float(np.nanmax(e)) for e in errors.values())
+    norm = error_scale(list(errors.values()))
     panels = figure.subplots(len(errors), 1, sharex=True, squeeze=False).ravel()
     for axes, (method, values) in zip(panels, errors.items()):
-        image = axes.imshow(values[:, order], aspect="auto", cmap=SEQUENTIAL, vmin=0, vmax=top)
+        image = axes.imshow(values[:, order], aspect="auto", cmap=SEQUENTIAL, norm=norm)
         axes.set_yticks(range(len(patients)), patients)
         axes.set_title(look(method)[2], loc="left")
     panels[-1].set_xticks(range(len(electrodes)), [electrodes[i] for i in order], rotation=90)
     panels[-1].set_xlabel("electrode, sorted by mean error")
-    figure.colorbar(image, ax=list(panels), label="mean angular error in the heart (degrees)")
+    label = "mean angular error in the heart (degrees)"
+    _numbered(figure.colorbar(image, ax=list(panels), label=label))
     return figure
 
 
@@ -99,8 +104,7 @@ def torso_map_figure(
     behind = normal[near, 1] > BACK_COSINE
     views = [(1, ~behind)] + [(-1, behind)] * bool(behind.any())
     figure = new_figure(3.4 * len(values) + 0.8, 4.6 * len(views))
-    known = np.concatenate([value[~np.isnan(value)] for value in values.values()])
-    style = {"cmap": SEQUENTIAL, "vmin": known.min(), "vmax": known.max()}
+    style = {"cmap": SEQUENTIAL, "norm": error_scale(list(values.values()))}
     panels = figure.subplots(len(views), len(values), sharey=True, squeeze=False)
     for row, (side, shown) in zip(panels, views):
         for axes, (title, value) in zip(row, values.items()):
@@ -111,8 +115,31 @@ def torso_map_figure(
             axes.set(title=title if side > 0 else f"{title}, from behind",
                      xlabel="x, to the patient's left (mm)", aspect="equal")  # fmt: skip
         row[0].set_ylabel("z, to the head (mm)")
-    figure.colorbar(marks, ax=list(panels.flat), label=label, shrink=0.8)
+    _numbered(figure.colorbar(marks, ax=list(panels.flat), label=label, shrink=0.8))
     return figure
+
+
+def error_scale(values: Sequence[np.ndarray]) -> LogNorm:
+    """Logarithmic colour scale that several methods share.
+
+    Errors of methods differ tenfold. On a linear scale the worst, most often the pseudo lead field,
+    would leave all others one colour.
+
+    Args:
+        values: per method, not negative, NaN where missing; those below a thousandth of the largest
+            are drawn as that.
+    """
+    known = np.concatenate([value[np.isfinite(value)] for value in values])
+    top = float(known.max()) or 1.0
+    low = max(float(known.min()), top / 1000)
+    return LogNorm(low if low < top else top / 10, top, clip=True)
+
+
+def _numbered(bar: Colorbar) -> None:
+    """Plain numbers, two or three per decade, beside a logarithmic colour bar."""
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _face_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

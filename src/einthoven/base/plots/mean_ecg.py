@@ -1,4 +1,4 @@
-"""Mean ECG of a cohort and its 2 to 98 % band beside published limits, on the grid of ECG paper.
+"""Mean ECG of a cohort and its band beside published limits, on the grid of ECG paper.
 
 Below it, features between their published limits.
 """
@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from einthoven.base.core.names import LEADS
+from einthoven.base.core.percentiles import band_of
 from einthoven.base.plots.ecg_paper import LARGE_MS, LARGE_MV, LAYOUT, paper_grid
 from einthoven.base.plots.style import house_style, new_figure
 
 WIDTH_INCHES, INCHES_PER_MV, MAX_HEIGHT_INCHES = 11.0, 0.75, 8.0
-BAND = (2.0, 98.0)
 BAND_COLOUR = "#7F7F7F"
 SEX_LINES: dict[str | None, Any] = {None: "-", "male": "-", "female": (0, (3.5, 1.3))}
 PEOPLE: dict[str | None, str] = {None: "adults", "male": "men", "female": "women"}
@@ -112,7 +112,8 @@ def draw_mean_ecg(figure: Figure | SubFigure, cohort: CohortEcg) -> None:
     window = (float(cohort.time[0]), float(cohort.time[-1]))
     grid = {"wspace": 0.0, "hspace": 0.0, "height_ratios": [high - low for low, high in levels]}
     panels = figure.subplots(3, 4, gridspec_kw=grid)
-    bands = np.percentile(cohort.traces, BAND, axis=0)
+    band = band_of(len(cohort.traces))
+    bands = np.percentile(cohort.traces, band[:2], axis=0)
     for row, names, level in zip(panels, LAYOUT, levels):
         for axes, lead in zip(row, names):
             k = LEADS.index(lead)
@@ -136,9 +137,10 @@ def draw_mean_ecg(figure: Figure | SubFigure, cohort: CohortEcg) -> None:
 
 def _levels(cohort: CohortEcg) -> list[tuple[float, float]]:
     """Ends of the mV axis of each row, at full large squares, that hold band and limits."""
-    found = []
+    found, band = [], band_of(len(cohort.traces))
     for names in LAYOUT:
-        values = [np.percentile(cohort.traces[:, LEADS.index(n)], BAND, axis=0) for n in names]
+        traces = [cohort.traces[:, LEADS.index(name)] for name in names]
+        values = [np.percentile(trace, band[:2], axis=0) for trace in traces]
         values += [np.array([v for v in (its.low, its.high, its.centre) if v is not None])
                    for its in cohort.limits if its.lead in names]  # fmt: skip
         every = np.concatenate([v.ravel() for v in values])
@@ -182,7 +184,9 @@ def _legend(cohort: CohortEcg) -> list[Artist]:
         )
         for sex in cohort.means
     ]
-    entries.append(Patch(color=BAND_COLOUR, alpha=0.45, lw=0, label=f"2 to 98 % of {n} patients"))
+    entries.append(
+        Patch(color=BAND_COLOUR, alpha=0.45, lw=0, label=f"{band_of(n).name} of {n} patients")
+    )
     for kind, (colour, label) in KIND_LOOKS.items():
         some = [its for its in cohort.limits if its.kind == kind]
         if any(its.low is not None and its.high is not None for its in some):
@@ -208,8 +212,8 @@ def audit_figure(
 
     Args:
         cohort: ECGs and the published limits of their waves.
-        positions: feature -> 2nd, 50th and 98th percentile of its place, 0 at the lower and 1 at
-            the upper limit; the worst first.
+        positions: feature -> lower end, median and upper end of the band of its places, 0 at the
+            lower and 1 at the upper limit; the worst first.
         labels: feature -> what is written beside it.
         title: heading.
     """
@@ -236,7 +240,7 @@ def limits_figure(
 def _limits(
     axes: Axes, positions: Mapping[str, Sequence[float]], labels: Mapping[str, str]
 ) -> None:
-    """One bar per feature from the 2nd to the 98th percentile, the median as a mark."""
+    """One bar per feature over the band of the group, the median as a mark."""
     axes.axvspan(0, 1, color=LIMIT_COLOUR, alpha=0.15, lw=0)
     for k, (name, place) in enumerate(positions.items()):
         low, median, high = np.clip(place, *SHOWN)

@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from einthoven.base.core.tags import LUNGS, Surface
+from einthoven.base.core.vtk import quiet_vtk
 from einthoven.base.plots.style import EARLY_IS_BRIGHT, SEQUENTIAL, house_style, new_figure
 
 FRONT = (0.0, -1.0, 0.0)
@@ -58,6 +59,7 @@ def segments(points: np.ndarray, edges: np.ndarray) -> pv.PolyData:
 
 def new_plotter(width: int, height: int) -> pv.Plotter:
     """An empty white scene; width and height in pixels."""
+    quiet_vtk()  # it looks for an X server, and draws as well without
     plotter = pv.Plotter(off_screen=True, window_size=[width, height])
     plotter.background_color = pv.Color("white")
     plotter.renderer.enable_depth_peeling(8)  # or what is behind shines through what is before it

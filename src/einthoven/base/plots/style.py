@@ -18,7 +18,7 @@ METHODS: dict[str, tuple[str, object, str]] = {
     "deepsdf-mlp": ("#CC79A7", (0, (3, 1.2)), "DeepSDF, published network"),
     "pca-refraction": ("#56B4E9", (0, (7, 1.5)), "PCA, refraction model"),
     "deepsdf-refraction": ("#0072B2", (0, (4, 1.2)), "DeepSDF, refraction model"),
-    "operator": ("#D55E00", (0, (9, 1.2)), "operator"),
+    "operator": ("#D55E00", (0, (5, 3)), "operator"),
 }
 SEQUENTIAL = "viridis"
 EARLY_IS_BRIGHT = "viridis_r"

@@ -16,6 +16,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
+from einthoven.base.core.vtk import read_vtk
 from einthoven.base.geometry.boundary_loops import boundary_loops
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import triangle_area_vectors
@@ -228,7 +229,7 @@ def _read_mean(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points [vertex, 3] mm, faces [face, 3] and part [vertex] 0, 1, 2 of each point."""
     import pyvista as pv
 
-    mesh = pv.read(path)
+    mesh = read_vtk(path)
     if not isinstance(mesh, pv.PolyData) or mesh.n_cells == 0 or not mesh.is_all_triangles:
         raise BadInput(f"{path}: not a surface of triangles; truncated?")
     values = [np.asarray(its) for its in mesh.point_data.values() if its.ndim == 1]

@@ -20,7 +20,7 @@ import yaml
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.files import atomic, sha256_of
-from einthoven.base.core.log import logger
+from einthoven.base.core.log import logger, step
 from einthoven.body.anatomy.shape.atlas_heart import edge_key, meshed
 from einthoven.body.anatomy.shape.heart_shape import SHIPPED_EDGES_MM
 from einthoven.body.anatomy.shape.model import model_arrays, save_atlas
@@ -206,6 +206,7 @@ def download(atlas: PublishedAtlas, folder: Path) -> None:
     """
     logger.info("%s: %s", atlas.name, atlas.licence)
     for remote in atlas.files:
+        step(f"fetching {remote.name}")
         try:
             fetch_file(remote, folder)
         except BadInput as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
+from einthoven.base.core.vtk import read_vtk
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.anatomy.shape.carry import carry, outward
 from einthoven.body.anatomy.shape.model import ShapeModel
@@ -45,12 +46,10 @@ def read_wall(folder: Path) -> Surfaces:
     Raises:
         BadInput: no file, or no classes.
     """
-    import pyvista as pv
-
     paths = [folder / name for name in MEANS if (folder / name).is_file()]
     if not paths:
         raise BadInput(f"{folder}: no {MEANS[0]}, the closed wall of the adapted mean")
-    mesh = pv.read(paths[0])
+    mesh = read_vtk(paths[0])
     if "class" not in mesh.point_data:
         raise BadInput(f"{paths[0]}: no point array 'class'; is this the surface, not the volume?")
     classes = np.asarray(mesh.point_data["class"]).astype(int)

@@ -9,6 +9,7 @@ import numpy as np
 
 from einthoven.base.config import models
 from einthoven.base.core.errors import BadInput, MissingExtra
+from einthoven.base.core.log import step
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.base.geometry.signed_distance import surface_distance
@@ -77,11 +78,14 @@ def import_patient(row: Row, picture: Path, config: models.AnatomySettings) -> A
 
 
 def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
+    step(f"{row.patient}: reading")
     heart, files = _read(row, config.torso_resolution)
+    step(f"{row.patient}: checking and repairing the surfaces")
     heart, heart_notes = _repaired(heart)
     torso, torso_notes = repair_closed("torso", files.torso)
     if row.pose == "given":
         _check_inside(heart, torso)
+    step(f"{row.patient}: remeshing the heart's wall")
     placed, rotation, lies, wall_notes = placed_wall(_tagged(heart), config.heart_edge_mm)
     notes = [*files.notes, *heart_notes, *torso_notes, *wall_notes]
     if files.measured:
@@ -99,6 +103,7 @@ def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
         if covariance is not None:
             covariance = rotation @ lay.T @ covariance @ lay @ rotation.T
         notes.append("heart: its place and turn are those of virtual patients, not this patient's")
+    step(f"{row.patient}: remeshing the torso")
     torso, coarsening_notes = _coarsen(torso, TORSO_EDGE_MM[config.torso_resolution])
     sites, site_notes = imported_sites(torso.points, torso.faces, files.places, config.sites)
     notes += [*coarsening_notes, *site_notes, *_oddities(rotation)]

@@ -9,6 +9,7 @@ import numpy as np
 from einthoven.base.core.errors import BadInput, EinthovenError
 from einthoven.base.core.files import atomic
 from einthoven.base.core.log import logger
+from einthoven.base.core.vtk import quiet_vtk
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.plots.given_files import GivenLabels, GivenPart, given_files_figure
 from einthoven.body.imported.read import parts_of, read_cloud, read_points, read_surface
@@ -43,6 +44,7 @@ def draw(defect: Defect, path: Path) -> None:
     """Write a PNG: the whole with its size, and a close-up of the first place."""
     import pyvista as pv
 
+    quiet_vtk()
     plotter = pv.Plotter(off_screen=True, shape=(1, 2), window_size=[1100, 550], border=False)
     size = max(surface.extent_mm for surface in defect.surfaces)
     for column in (0, 1):

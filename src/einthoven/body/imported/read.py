@@ -9,6 +9,7 @@ import numpy as np
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_csv
 from einthoven.base.core.tags import Surface
+from einthoven.base.core.vtk import read_vtk
 from einthoven.base.geometry.carp import read_carp
 from einthoven.base.geometry.surfaces import Surfaces
 
@@ -178,12 +179,7 @@ def _vtk_data(path: Path) -> Any:
     if path.suffix.lower() not in VTK_SUFFIXES:
         known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")
-    import pyvista as pv
-
-    try:
-        return pv.read(path)
-    except Exception as error:  # VTK's readers raise many types
-        raise BadInput(f"{path}: not readable ({error})") from error
+    return read_vtk(path)
 
 
 def tetrahedra_of(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

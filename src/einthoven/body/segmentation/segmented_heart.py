@@ -7,6 +7,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput, EinthovenError
 from einthoven.base.core.files import atomic
+from einthoven.base.core.log import step
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.base.geometry.surfaces import Surfaces, check_closed
@@ -108,9 +109,11 @@ def segmented_torso(path: Path, labels: str) -> Surfaces:
     reading = Reading.parse(labels)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
+    step(f"reading {path.name}")
     image = read_image(path, reading)
     reading.needs("torso")
     check_labels(image, reading)
+    step(f"surface of the body of {path.name}")
     body = filled(largest_piece(image.labels != 0))
     points, faces = surface_of_mask(body, image.steps, image.origin, finest_mm=TORSO_MM)
     return Surfaces(points, faces, np.zeros(len(faces), int))
@@ -169,6 +172,7 @@ def _whole_wall(parts: _Parts, rv_wall_mm: float, edge_mm: float) -> tuple[Surfa
     down_mm = 0.0
     while True:
         try:
+            step("joining the wall")
             base = parts.base.lowered(down_mm)
             wall, notes = wall_of(parts.meshes, base, rv_wall_mm, edge_mm)
             break
@@ -192,6 +196,7 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
     check_labels(image, reading)
     masks = masks_of(image, reading)
     has_rv_wall = check_regions(image, masks, reading)
+    step("finding the regions of the label image")
     regions = regions_of(image, masks)
     notes = list(regions.notes)
     if not (image.unit or reading.unit):
@@ -199,7 +204,9 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
     axis = thick_axis(image)
     if axis is not None:
         return _from_stack(stack_of(regions, axis), has_rv_wall, notes)
+    step("finding the base")
     base, base_notes = base_of_volume(regions)
+    step(f"surfaces of the regions of {path.name}")
     meshes = surfaces_of_volume(regions, base)
     covariance = grid_covariance(image.steps)
     step_mm = 2 * float(image.spacing.max())
@@ -209,7 +216,9 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
 def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:
     check_gaps(stack)
     stack = upright(stack)
+    step("finding the base")
     base, base_notes = base_of_stack(stack)
+    step("surfaces of the slices")
     notes = [*notes, *base_notes]
     half_mm = 0.5 * stack.thickness_mm
     oblique = base.axes[:, 2] @ stack.axes[:, 2] < 1.0 - 1e-9

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
-from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.simplex import normal_sd
 from einthoven.base.geometry.surfaces import Surfaces, check_all_closed
 from einthoven.data.patient.measured import MeasuredTissue
@@ -121,6 +120,8 @@ class Anatomy(Stage):
 
     def on_skin(self, places: np.ndarray) -> np.ndarray:
         """The nearest points [place, 3] mm of the skin to some places [place, 3] mm."""
+        with extra("patients", "projecting places onto the skin"):
+            from einthoven.base.geometry.closest import TriangleTree
         return TriangleTree(*self.surfaces.closed("torso")).closest(places).points
 
     def surface_sd_mm(self) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
@@ -11,9 +11,11 @@ from scipy.interpolate import RBFInterpolator
 from einthoven.base.core import check
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.tags import Surface
-from einthoven.base.plots.heart_maps import HeartView
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.inputs.points import N_POINTS, recording_points
+
+if TYPE_CHECKING:  # VTK, for which a map of numbers alone would wait
+    from einthoven.base.plots.heart_maps import HeartView
 
 KERNEL = "cubic"
 """The biharmonic-type spline r^3 with a linear polynomial: exact at the points and for any linear
@@ -49,8 +51,10 @@ class RecordedHeart:
                    recording_points(patient).points)  # fmt: skip
 
     @property
-    def surface(self) -> HeartView:
+    def surface(self) -> "HeartView":
         """The surface as pictures take it."""
+        from einthoven.base.plots.heart_maps import HeartView
+
         return HeartView(self.points, self.faces, self.plain_faces)
 
     @cached_property

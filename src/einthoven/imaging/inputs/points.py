@@ -15,7 +15,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from einthoven.base.core.tags import Surface
-from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.tet_places import TetPlaces
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import AHA_SEGMENTS, SegmentLimits
@@ -69,6 +68,8 @@ def recording_points(patient: Patient) -> RecordingPoints:
     rows = {name: row for row, name in enumerate(NAMES)}
     partners = [name.removeprefix("EPI_") for name in NAMES if name.startswith("EPI_")]
     of_outer = inner[[rows[name] for name in partners]]
+    from einthoven.base.geometry.closest import TriangleTree  # numba, slow
+
     outer = TriangleTree(heart.points, heart.surface(Surface.EPI)).closest(of_outer).points
     septal = [(inner[a - 1] + inner[16 + rv]) / 2 for a, rv in SEPTAL]
     points = np.concatenate([inner, outer, (of_outer + outer) / 2, septal])

@@ -15,6 +15,7 @@ import numpy as np
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import track
 from einthoven.base.core.names import INDEPENDENT_LEADS, INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.beat_parameters import MAX_SITES, PARAMETERS, BeatParameters
@@ -118,7 +119,7 @@ def search(
         return sorted(candidates, key=lambda candidate: candidate.misfit)[: settings.n_kept]
 
     pool = best([target.candidate(within(case, section)) for case in first])
-    for _ in range(settings.n_generations):
+    for _ in track(range(settings.n_generations), "search of beats, generation"):
         parents = [candidate.case for candidate in pool]
         children = [child(parents, section, rng) for _ in range(settings.n_children)]
         pool = best(pool + [target.candidate(case) for case in children])

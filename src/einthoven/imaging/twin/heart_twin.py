@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.base.config import Config
 from einthoven.base.core import check
+from einthoven.base.core.log import step
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -98,6 +99,7 @@ class TwinMaker:
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
         target = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)
         candidates = search(target, [*first, *drawn], section)
+        step("fitting the wavefront")
         nine = np.array(STANDARD_ELECTRODES)
         fields = LeadFieldGradients(nine, np.zeros((len(nine), 3)), self.grad)
         forward = ForwardModel.of(self.patient, fields, self.config.leadfield, time)

@@ -9,6 +9,7 @@ import numpy as np
 
 from einthoven.base.config import Config
 from einthoven.base.core.files import atomic, save_arrays, write_json
+from einthoven.base.core.log import step
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters
@@ -154,6 +155,7 @@ def twin_of_beat(
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.
     """
+    step("lead fields")
     forward, grad = _lead_fields(patient, config)
     delay = float(np.median(imaged.onset_delays_ms))
     n_times = round(BEFORE_MS + delay + imaged.beat.delineation.qrs_ms + AFTER_MS)

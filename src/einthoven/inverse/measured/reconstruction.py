@@ -8,6 +8,7 @@ from scipy.cluster.vq import kmeans2
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic, save_arrays
+from einthoven.base.core.log import step, track
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.inverse.measured.beat import qrs_of
@@ -165,6 +166,7 @@ def forward_model(case: InverseCase) -> BemTransfer:
                 f"{part}: {len(points)} nodes; coarsen it to {MAX_NODES} at most (1,000 to 2,000 "
                 "do: electrodes resolve no more)"
             )
+    step("transfer matrix by boundary elements")
     return heart_to_torso(
         (case.heart.points, case.heart.faces), (case.torso.points, case.torso.faces)
     )
@@ -197,6 +199,7 @@ def reconstruct_case(
     """
     forward = forward or forward_model(case)
     problem = case.problem(forward)
+    step(f"potentials by {choice.method}")
     estimate = method_for(choice, problem).fit(problem)
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd
@@ -237,7 +240,7 @@ def _jackknife_sd(
     places = case.electrodes.of_torso(case.torso.points)
     _, group = kmeans2(places, n_groups, minit="++", seed=0)
     times = []
-    for k in np.unique(group):
+    for k in track(np.unique(group), "SD of times: electrodes left out, group"):
         part = case.with_electrodes(group != k)
         problem = part.problem(forward)
         times.append(_times(part, method_for(choice, problem).fit(problem)))

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.errors import BadInput, extras_named
 
 if TYPE_CHECKING:  # numba and scipy, which every start of Snakemake would wait for
     from einthoven.inverse.problem.inverse_problem import InverseProblem
@@ -48,8 +48,11 @@ def method_class(name: str, field: str = "method") -> "type[Method]":
 
     Raises:
         BadInput: no method has that name.
+        MissingExtra: it needs a package that is not installed.
     """
-    return getattr(import_module(module_of(name, field)), METHODS[name].partition(":")[2])
+    module = module_of(name, field)
+    with extras_named(f"method {name}"):
+        return getattr(import_module(module), METHODS[name].partition(":")[2])
 
 
 def reconstruct(

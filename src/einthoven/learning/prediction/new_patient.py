@@ -17,6 +17,7 @@ import numpy as np
 from einthoven.base.config.models import Config
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import save_arrays, write_json
+from einthoven.base.core.log import step
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.reliability import normal_bound_ratio
@@ -65,8 +66,10 @@ def predict_new(
     """
     config = config or model.config
     sigma = conductivities_of(patient, config.leadfield)
+    step(f"{patient.name}: predicting {len(electrodes.names)} electrodes")
     found = model.predict(patient, electrodes, sigma, machine, code_file)
     if patient.has("activations") and set(STANDARD_ELECTRODES) <= set(electrodes.names.tolist()):
+        step(f"{patient.name}: ECG")
         start, activations = clock.perf_counter(), list(patient.activations.values())
         found = with_ecg(found, patient, activations, SimulationSettings.of(config, sigma))
         took = {"seconds_ecg": clock.perf_counter() - start}
@@ -80,6 +83,7 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None
     The pictures are an ECG per scenario, with the interval of an ensemble, and the body map of its
     uncertainty.
     """
+    step("writing and drawing")
     prediction.save(to / "prediction.npz")
     check = prediction.out_of_distribution or {}
     write_json(to / "out_of_distribution.json", check | {"patient": patient.name})

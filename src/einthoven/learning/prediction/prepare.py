@@ -10,7 +10,7 @@ import numpy as np
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core.errors import BadInput, MissingExtra
-from einthoven.base.core.log import logger
+from einthoven.base.core.log import logger, step
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.body.fibers.coordinates import ventricular_coordinates
 from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
@@ -79,6 +79,7 @@ def prepared(
     for stage, make in MAKERS.items():
         if stage in (*stages, *FOR_THE_ECG) and not _known(found, stage):
             start = clock.perf_counter()
+            step(f"{found.name}: {stage}")
             found = make(found, config, to)
             seconds[f"seconds_{stage}"] = clock.perf_counter() - start
     for activation in (found.activations if found.has("activations") else {}).values():

@@ -12,6 +12,7 @@ import numpy as np
 
 from einthoven.base.config.models import Config
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import step
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.metrics.fields import angular_error_deg, rel_l2
 from einthoven.base.metrics.reliability import bound_ratio, normal_bound_ratio
@@ -118,6 +119,7 @@ def check_by_solving(
     """
     start, sigma = clock.perf_counter(), conductivities_of(patient, config.leadfield)
     names, points = (prediction.needed(f"electrode_{k}")[rows] for k in ("names", "points"))
+    step(f"solving {len(rows)} electrodes by finite elements")
     solved = solve_lead_fields(patient, Electrodes(names, points), sigma)
     true = solved.gradients(patient.heart, sigma.gradient).grad
     seconds, found = clock.perf_counter() - start, prediction.heart_grad[rows]

@@ -54,7 +54,7 @@ def search[S: Section](
     Raises:
         BadInput: an unknown key.
     """
-    with extra("learn", "a search of settings"):
+    with extra("search", "a search of settings"):
         import optuna
 
     known = type(config).model_fields

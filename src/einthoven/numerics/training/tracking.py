@@ -46,7 +46,7 @@ def tracked(uri: str, name: str, parameters: Mapping[str, Any]) -> Iterator[Reco
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from lightning.pytorch.loggers import MLFlowLogger
 
-    with extra("learn", "tracking_uri"):
+    with extra("search", "tracking_uri"):
         import mlflow as _  # noqa: F401
 
     try:

@@ -18,6 +18,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
+from einthoven.base.core.log import track
 from einthoven.base.core.names import LEADS
 from einthoven.data.patient.stages import Ecg
 from einthoven.physics.ecg.beats import AveragedBeat
@@ -222,7 +223,7 @@ def feature_table(
         rows; "name, scenario" -> why it could not be delineated.
     """
     rows, failed = list[FeatureRow](), dict[str, str]()
-    for sample in samples:
+    for sample in track(samples, "features of the ECG, sample"):
         for scenario in sample.beats:
             if scenarios is not None and scenario not in scenarios:
                 continue

@@ -1,10 +1,13 @@
 """The command line: help for every command, one clear line and status 2 on bad input."""
 
 import re
+import warnings
 
 import pytest
 
 from einthoven.app.cli import COMMANDS, main
+from einthoven.app.cli.options import config_of
+from einthoven.base.config import Config
 from einthoven.data.dataset.sample import sample
 
 
@@ -143,3 +146,54 @@ def test_the_help_lists_every_command_once(capsys) -> None:
         main(["--help"])
     listed = re.findall(r"^  ([a-z][a-z-]+) {2,}\S", capsys.readouterr().out, re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_interrupt_ends_with_one_line(monkeypatch, capsys) -> None:
+    def interrupted(_arguments) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMMANDS["config"], "run", interrupted)
+    assert main(["config"]) == 130
+    assert capsys.readouterr().err.split("\n") == [
+        "",
+        "einthoven: config was interrupted; no file is incomplete",
+        "",
+    ]
+
+
+def test_other_libraries_do_not_warn_the_user(monkeypatch, recwarn) -> None:
+    monkeypatch.setattr("sys.warnoptions", [])
+    monkeypatch.setattr(COMMANDS["config"], "run", lambda _: warnings.warn("theirs", stacklevel=1))
+    assert main(["config"]) == 0
+    assert not recwarn.list
+
+
+def test_a_file_that_is_no_vtk_is_refused_in_one_line(tmp_path, capfd) -> None:
+    """VTK itself prints to the process's stderr, which only `capfd` sees."""
+    (tmp_path / "heart.vtp").write_text("no XML")
+    (tmp_path / "sheet.csv").write_text(
+        "patient,heart,torso,electrodes,unit,axes,tags\nanna,heart.vtp,heart.vtp,e.csv,mm,LPS,\n"
+    )
+    sheet = str(tmp_path / "sheet.csv")
+    assert main(["import", sheet, "--to", str(tmp_path / "imported")]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "heart.vtp: not readable (Error parsing XML" in line
+
+
+def test_a_config_is_the_clones_or_else_built_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_of(None) == Config()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("cohort: {n_patients: 7}\n")
+    assert config_of(None).cohort.n_patients == 7
+    (tmp_path / "other.yaml").write_text("cohort: {n_patients: 8}\n")
+    assert config_of(tmp_path / "other.yaml").cohort.n_patients == 8
+
+
+@pytest.mark.slow
+def test_the_shipped_patient_can_be_viewed(tmp_path, capsys) -> None:
+    """It has surfaces alone: mesh, activation and lead fields are made and predicted."""
+    page = tmp_path / "heart.html"
+    assert main(["view", str(sample("patient")), "--to", str(page)]) == 0
+    assert "what the shipped model predicts" in capsys.readouterr().out
+    assert '"activation_time"' in page.read_text()

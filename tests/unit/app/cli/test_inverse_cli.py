@@ -1,11 +1,9 @@
 """`einthoven inverse` on files that are written here."""
 
-import runpy
-
 import numpy as np
 import pytest
 from helpers.recordings import RATE_HZ, beat_of_a_dipole, heart_and_torso, write_pts_fac
-from helpers.workflow import ROOT
+from helpers.tutorials import run_tutorial
 
 from einthoven.app.cli import main
 from einthoven.base.core.files import load_arrays
@@ -80,5 +78,5 @@ def test_bad_input_is_one_line_and_leaves_nothing(files, changed, message, capsy
 
 
 def test_the_tutorial_runs():
-    found = runpy.run_path(str(ROOT / "docs/tutorials/inverse.py"))
+    found = run_tutorial("inverse")
     assert np.abs(found["error"]).mean() < 8.0 and found["case"].bad_leads == {}

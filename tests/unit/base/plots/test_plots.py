@@ -1,11 +1,14 @@
 """Figures show what they are given; the report is one file that loads nothing."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from einthoven.app.report.page import PageSection, Picture, Table, png_bytes, write_page
+from einthoven.app.report.results import encoder_section
 from einthoven.app.report.run import shown_method
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
@@ -14,6 +17,7 @@ from einthoven.base.plots.errors import (
     cdf_figure,
     comparison_figure,
     electrode_error_figure,
+    error_scale,
     torso_map_figure,
 )
 from einthoven.body.anatomy.electrodes import grid_electrodes
@@ -98,6 +102,45 @@ def test_error_figures_have_units_and_every_method():
     bars = comparison_figure({"pseudo": (15.0, 1.0), "pca-mlp": (5.0, 0.5)}, "error (degrees)")
     widths = [patch.get_width() for patch in bars.axes[0].patches]
     assert widths == pytest.approx([15.0, 5.0])
+
+
+def test_the_worst_method_leaves_the_others_their_colours():
+    norm = error_scale([np.array([12.0, 20.0, np.nan]), np.array([1.0, 2.0])])
+    low, high, worst = (float(norm(x)) for x in (1.0, 2.0, 20.0))
+    assert (low, worst) == (0.0, 1.0)
+    assert high - low > 0.2  # on a linear scale from zero it would be 0.05
+    assert float(error_scale([np.zeros(3)])(0.0)) == 0.0  # no error at all can be drawn, too
+
+
+def test_titles_of_methods_are_not_cut_off():
+    figure = electrode_error_figure({"deepsdf-refraction": np.ones((1, 3))}, ["V1"] * 3, ["p0"])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        title = axes._left_title.get_window_extent(canvas.get_renderer())
+        assert title.x1 <= figure.bbox.x1 and title.y1 <= figure.bbox.y1
+
+
+def test_finite_elements_are_seen_below_what_agrees_with_them():
+    figure = ecg_figure(TIME, {"fem": beat(0.1), "operator": beat(0.1)})
+    fem, operator = next(axes for axes in figure.axes if axes.lines).lines
+    assert fem.get_linewidth() > 2 * operator.get_linewidth()
+    assert fem.get_zorder() < operator.get_zorder()
+    assert operator.is_dashed()
+
+
+def test_a_number_and_its_deviation_stay_on_one_line(tmp_path):
+    section = PageSection("Results", "", [Table(["method", "angle"], [["a", "1.5 ± 0.2"]])])
+    write_page(tmp_path / "page.html", "Title", "lead", [section])
+    assert "1.5\u00a0±\u00a00.2" in (tmp_path / "page.html").read_text()
+
+
+def test_surfaces_of_codes_have_their_names():
+    values = {f"chamfer_{kind}_epi_mm": {"mean": 0.1, "std": 0.01, "n_patients": 4}
+              for kind in ("interior", "surface")}  # fmt: skip
+    run = SimpleNamespace(metrics={"encoders": {"deepsdf": values | {"missing_patients": {}}}})
+    (table,) = encoder_section(run).content
+    assert table.rows == [["deepsdf", "epicardium", "0.1 ± 0.01", "0.1 ± 0.01", "4"]]
 
 
 def test_a_torso_map_shows_each_electrode_once_from_the_side_where_it_is():

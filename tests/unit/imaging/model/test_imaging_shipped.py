@@ -1,11 +1,11 @@
 """The shipped imaging model: what its card states, the tutorial, and two real recordings."""
 
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.imported_hearts import data_file
+from helpers.tutorials import run_tutorial
 
 from einthoven.imaging.model.imaged_ecg import WARNING
 from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel, image
@@ -36,7 +36,7 @@ def test_the_card_says_on_what_it_learned_and_what_it_can_do(model):
 
 def test_the_tutorial_runs():
     """On an anatomy that the model never saw, by the ECG alone."""
-    found = runpy.run_path(str(ROOT / "docs/tutorials/imaging.py"))
+    found = run_tutorial("imaging")
     assert found["error"].mean() < 15.0 and found["inside"].mean() > 0.6
     assert found["found"].check.in_distribution
 

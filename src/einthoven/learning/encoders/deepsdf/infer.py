@@ -9,6 +9,7 @@ from torch import Tensor
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, NotConverged
+from einthoven.base.core.log import step
 
 RIDGE = 1e-3
 """Share of the mean variance added to the covariance, which is singular with few patients."""
@@ -133,6 +134,7 @@ def infer_code(
             "code inference: the initial code has no finite error; "
             "are the signed distances in mm and in the patient frame?"
         )
+    step("finding the code")
     # below 1e-6 relative change the float32 decoder is dominated by rounding
     with torch.inference_mode(False):
         found = least_squares(errors, first, jac=jacobian, ftol=1e-6, xtol=1e-6, max_nfev=max_steps)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
@@ -75,6 +74,8 @@ def resampled(ecg: np.ndarray, rate_hz: float) -> np.ndarray:
     ratio = Fraction(RATE_HZ / rate_hz).limit_denominator(MAX_DENOMINATOR)
     if ratio == 1:
         return ecg
+    from scipy.signal import resample_poly  # slow, and few recordings need it
+
     # the line through the ends is removed first, because a step would ring
     return np.asarray(
         resample_poly(ecg, ratio.numerator, ratio.denominator, axis=1, padtype="line")

@@ -49,6 +49,27 @@ function vertexNormals(points, faces) {
   return normals;
 }
 
+// Gradients of nodal values at the nodes, each the mean over the faces about it, by area. With them
+// values bend within triangles, or fronts and isochrones would break at every side.
+function nodalGradients(points, faces, values) {
+  const gradients = new Float32Array(points.length), weights = new Float32Array(points.length / 3);
+  const cross = (p, q) => [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]];
+  for (let f = 0; f < faces.length; f += 3) {
+    const [a, b, c] = [faces[f], faces[f + 1], faces[f + 2]];
+    const u = [0, 1, 2].map((k) => points[3 * b + k] - points[3 * a + k]);
+    const v = [0, 1, 2].map((k) => points[3 * c + k] - points[3 * a + k]);
+    const n = cross(u, v), size = Math.hypot(...n);
+    if (!size) continue;
+    const [over, side] = [cross(v, n), cross(n, u)];
+    const g = over.map((x, k) => ((values[b] - values[a]) * x + (values[c] - values[a]) * side[k]) / size);
+    for (const node of [a, b, c]) {
+      weights[node] += size;
+      for (let k = 0; k < 3; k++) gradients[3 * node + k] += g[k];
+    }
+  }
+  return gradients.map((x, i) => x / (weights[Math.floor(i / 3)] || 1));
+}
+
 // Colours of a map: [red, green, blue] of 0 to 255 at each stop.
 const COLOURS = Object.fromEntries(Object.entries(DATA.maps).map(([name, text]) => [
   name, text.match(/.{6}/g).map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16))),

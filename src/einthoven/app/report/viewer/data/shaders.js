@@ -6,28 +6,33 @@ uniform mat3 normalMatrix;
 `;
 
 const HEART_VERTEX = `${HEAD}${PLACE}
-in vec3 position, normal;
+in vec3 position, normal, slope;
 in float tau, value;
-out vec3 facing;
-out float at, shown;
+out vec3 facing, spot, along;
+out float level, shown;
 void main() {
   facing = normalMatrix * normal;
-  at = tau;
+  spot = position;
+  along = slope;
+  level = tau - 0.5 * dot(slope, position);
   shown = value;
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
 }`;
 
 // Bands of activation time behind the front, or a continuous map; the front itself is a line.
+// Times are quadratic within triangles and continuous across sides: the sum over the corners i, by
+// their shares, of tau_i + slope_i . (x - x_i) / 2. Lines of times are thin where time is steep.
 const HEART_FRAGMENT = `${HEAD}
-in vec3 facing;
-in float at, shown;
+in vec3 facing, spot, along;
+in float level, shown;
 uniform sampler2D colours;
 uniform float time, banded, low, high, firstBand, lastBand, bandWidth;
 uniform vec3 resting;
 out vec4 colour;
 void main() {
   float light = 0.62 + 0.38 * abs(normalize(facing).z);
-  float share = clamp((shown - low) / (high - low), 0.0, 1.0), pixel = fwidth(at);
+  float at = level + 0.5 * dot(along, spot), share = clamp((shown - low) / (high - low), 0.0, 1.0);
+  float pixel = length(vec2(dFdx(at), dFdy(at)));
   if (banded > 0.5) {
     float bands = (lastBand - firstBand) / bandWidth;
     float band = min(floor((at - firstBand) / bandWidth), bands - 1.0);
@@ -36,12 +41,14 @@ void main() {
   vec3 base = texture(colours, vec2(0.5 / 64.0 + share * 63.0 / 64.0, 0.5)).rgb;
   if (banded > 0.5) {
     float edge = abs(fract((at - firstBand) / bandWidth + 0.5) - 0.5) * bandWidth;
-    base *= mix(0.45, 1.0, smoothstep(0.4 * pixel, 1.3 * pixel, edge));
+    float dense = smoothstep(0.1, 0.25, pixel / bandWidth); // lines closer than some pixels go
+    base *= mix(0.45, 1.0, max(dense, smoothstep(0.4 * pixel, 1.3 * pixel, edge)));
     if (at > time) base = resting;
   }
   base *= light;
-  float front = 1.0 - smoothstep(1.2 * pixel, 2.4 * pixel, abs(at - time));
-  float rim = 1.0 - smoothstep(2.4 * pixel, 3.6 * pixel, abs(at - time));
+  pixel = min(pixel, length(vec2(dot(along, dFdx(spot)), dot(along, dFdy(spot)))));
+  float front = 1.0 - smoothstep(1.0 * pixel, 2.0 * pixel, abs(at - time));
+  float rim = 1.0 - smoothstep(2.0 * pixel, 2.8 * pixel, abs(at - time));
   base = mix(mix(base, vec3(0.0), rim), vec3(1.0), front);
   colour = vec4(base, 1.0);
 }`;
@@ -61,7 +68,7 @@ uniform vec3 tint;
 out vec4 colour;
 void main() {
   float along = 1.0 - abs(normalize(facing).z);
-  colour = vec4(tint, 0.03 + 0.3 * along * along * along);
+  colour = vec4(tint, 0.08 + 0.35 * along * along);
 }`;
 
 // An arrow along +z of length one, turned into the direction at its place. It is outside of the

@@ -52,6 +52,7 @@ class View {
     this.makeTorso();
     this.makeElectrodes();
     this.frame('heart');
+    this.table.distance *= 2; // at first the body about the heart is seen, too
   }
 
   program(vertex, fragment, uniforms, more = {}) {
@@ -74,9 +75,9 @@ class View {
     const uniforms = { colours: this.textures.time, time: 0, banded: 1, low: 0, high: 1, firstBand: 0, lastBand: 1, bandWidth: 1, resting: [0.6, 0.6, 0.6] };
     const mesh = this.add({
       position: { size: 3, data: POINTS }, normal: { size: 3, data: normals }, index: { data: faces },
-      tau: { size: 1, data: new Float32Array(n) }, value: { size: 1, data: new Float32Array(n) },
+      tau: { size: 1, data: new Float32Array(n) }, slope: { size: 3, data: new Float32Array(3 * n) }, value: { size: 1, data: new Float32Array(n) },
     }, this.program(HEART_VERTEX, HEART_FRAGMENT, uniforms));
-    return { mesh, normals, used: Uint16Array.from(new Set(faces)) };
+    return { mesh, faces, normals, used: Uint16Array.from(new Set(faces)) };
   }
 
   arrow(name, method) {
@@ -136,9 +137,10 @@ class View {
       mesh.visible = name === 'endocardium' || state.surface === name;
       // Of the outside one side is seen, and through the valves the lining of the cavities.
       mesh.program.cullFace = state.surface === 'endocardium' ? false : s ? this.gl.FRONT : this.gl.BACK;
-      for (const [attribute, data] of [[attributes.tau, tau], [attributes.value, values]]) {
+      const slope = (times) => nodalGradients(POINTS, this.hearts[name].faces, times);
+      for (const [attribute, data, of = (x) => x] of [[attributes.tau, tau], [attributes.slope, tau, slope], [attributes.value, values]]) {
         if (attribute.from === data) continue;
-        attribute.data.set(data);
+        attribute.data.set(of(data));
         attribute.needsUpdate = true;
         attribute.from = data;
       }
