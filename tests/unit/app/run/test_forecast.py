@@ -8,6 +8,8 @@ import pytest
 
 from einthoven.app.run.monitor.forecast import (
     N_TOKENS,
+    PRIOR_JOBS,
+    PRIOR_S,
     Kind,
     foresee,
     foreseen,
@@ -45,16 +47,27 @@ def test_the_longest_way_goes_first():
 
 def test_jobs_done_set_the_speed_of_those_that_are_only_expected():
     kinds = chain()
-    kinds["mesh"].done, kinds["mesh"].seconds = 4, 16.0  # twice as long as usual
-    assert speed_of(kinds) == 2.0
-    assert seconds_to_end(kinds, [], 4) == pytest.approx(6 + 20 + 8)
+    kinds["mesh"] = Kind(4000, usual_s=2.0, done=4000, seconds=16_000.0)  # twice as long as usual
+    assert speed_of(kinds) == pytest.approx(2, rel=0.01)
+    assert seconds_to_end(kinds, [], 4) == pytest.approx(6 + 20 + 8, rel=0.01)
+
+
+def test_the_first_jobs_decide_little():
+    """They compile: 60 s where 6 s are usual."""
+    kinds = chain()
+    kinds["mesh"] = Kind(40, usual_s=2.0, done=3, seconds=60.0)
+    assert speed_of(kinds) == pytest.approx((60 + PRIOR_S) / (6 + PRIOR_S))
+    expected = (60 + PRIOR_JOBS * 2.0 * speed_of(kinds)) / (3 + PRIOR_JOBS)
+    assert kinds["mesh"].typical_s(speed_of(kinds)) == pytest.approx(expected)
+    assert Kind(40, done=3, seconds=60.0).typical_s() == 20.0
 
 
 def test_jobs_at_work_that_are_late_slow_those_that_are_only_expected():
-    kinds = {"train": Kind(1, usual_s=10.0), "report": Kind(1, usual_s=5.0, after=["train"])}
-    assert speed_of(kinds, [("train", 8.0)]) == 1.0
-    assert speed_of(kinds, [("train", 30.0), ("train", math.inf)]) == 3.0
-    assert seconds_to_end(kinds, [("train", 30.0)], 1) == pytest.approx(0.1 * 30 + 3 * 5)
+    kinds = {"train": Kind(1, usual_s=1e4), "report": Kind(1, usual_s=5e3, after=["train"])}
+    assert speed_of(kinds, [("train", 8e3)]) == 1.0
+    assert speed_of(kinds, [("train", 3e4), ("train", math.inf)]) == pytest.approx(3, rel=0.02)
+    left = seconds_to_end(kinds, [("train", 3e4)], 1)
+    assert left == pytest.approx(0.1 * 3e4 + 3 * 5e3, rel=0.02)
 
 
 def test_jobs_at_work_need_the_rest_and_some_time_once_overdue():

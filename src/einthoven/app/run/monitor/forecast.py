@@ -18,6 +18,9 @@ BY_PATIENT = frozenset({"patient", "imported", "batch", "chunk"})
 """Wildcards that do not make a kind."""
 N_TOKENS = 400
 """Largest number of pieces of work in a forecast; larger runs put several jobs into one piece."""
+PRIOR_S, PRIOR_JOBS = 150.0, 4
+"""Weight of what is expected, in seconds of jobs of all kinds and in jobs of one kind: the first
+jobs of a run also compile and read what later ones find ready."""
 OVERDUE = 0.1
 """Share of its time so far that a job is given once it has taken longer than expected."""
 
@@ -36,10 +39,11 @@ class Kind:
     after: list[str] = field(default_factory=list)
 
     def typical_s(self, speed: float = 1.0) -> float | None:
-        """Seconds of a job: those of this run, or else the usual ones times `speed`."""
-        if self.done:
-            return self.seconds / self.done
-        return None if self.usual_s is None else self.usual_s * speed
+        """Seconds of a job: those of this run, and the usual ones times `speed` as `PRIOR_JOBS`."""
+        if self.usual_s is None:
+            return self.seconds / self.done if self.done else None
+        expected = PRIOR_JOBS * self.usual_s * speed
+        return (self.seconds + expected) / (self.done + PRIOR_JOBS)
 
 
 def kind_of(rule: str, wildcards: Mapping[str, Any]) -> str:
@@ -87,7 +91,7 @@ def foreseen() -> dict[str, Kind]:
 
 
 def speed_of(kinds: Mapping[str, Kind], running: Sequence[tuple[str, float]] = ()) -> float:
-    """Seconds of jobs in units of their usual seconds; 1 before any of them has ended.
+    """Seconds of jobs in units of their usual seconds; near 1 until `PRIOR_S` are done.
 
     Jobs that are done count, and those at work once they have taken longer than usual: on a machine
     that has become busy, long before the first training ends.
@@ -102,7 +106,7 @@ def speed_of(kinds: Mapping[str, Kind], running: Sequence[tuple[str, float]] = (
     taken = sum(kinds[name].seconds for name in known if kinds[name].done)
     usual += sum(seconds for _, seconds in late)
     taken += sum(worked for worked, _ in late)
-    return taken / usual if usual else 1.0
+    return (taken + PRIOR_S) / (usual + PRIOR_S)
 
 
 def seconds_to_end(
