@@ -254,11 +254,11 @@ def potentials(p, grad, tau, time):
     right = np.clip(np.searchsorted(apd, wanted), 1, len(apd) - 1)
     share = (wanted - apd[right - 1]) / (apd[right] - apd[right - 1])
     for k, ms in enumerate(time):
-        own = np.empty(p.n_nodes)
+        own = np.zeros(p.n_nodes)
         for member in np.unique(np.concatenate([right - 1, right])):
             use = np.interp(ms - tau, clock, v_m[member])
             low, high = right - 1 == member, right == member
-            own[low] = (1 - share[low]) * use[low] + own[low] * 0
+            own[low] += (1 - share[low]) * use[low]
             own[high] += share[high] * use[high]
         added = own - np.interp(ms - tau, clock, v_m[template])
         flow = p.conduct(*s, p.slopes(added)) * volumes

@@ -6,12 +6,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import zarr
 
-from einthoven.app.analysis.recomputation_deep import deep_faults
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import LeadFieldSettings
@@ -23,7 +23,6 @@ from einthoven.data.dataset.structure import Fault
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import unit_of
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 ROUNDING = 1e-5
@@ -70,7 +69,19 @@ class Recomputation:
             yield "mesh, fibers, activation or leadfield", f"do not fit together: {error}"
 
     def _patient_faults(self, store: Path, patient: Patient) -> Iterator[Fault]:
-        """Faults of one patient's numbers by eq. (3), and, if deep, of all others."""
+        """Faults of one patient's numbers by eq. (3), and, if deep, of all others.
+
+        Raises:
+            ModuleNotFoundError: deep, in an install without the extra patients.
+        """
+        try:
+            import_module("numba")  # the wave's sweep is compiled
+        except ModuleNotFoundError as error:
+            if self.deep:
+                raise
+            cure = "pip install 'einthoven[patients]'"
+            self.notes.append(f"{store}: eq. (3) was not computed ({error}). Cure: {cure}")
+            return
         settings = _lead_field_settings(store, patient)
         if settings is None:
             beside = store.parent.parent / DATASET
@@ -79,6 +90,9 @@ class Recomputation:
             self.done += 1
             yield from potential_faults(patient, settings, self.deep)
         if self.deep:
+            # signed distances are compiled by numba, which the bare install has not
+            from einthoven.app.analysis.recomputation_deep import deep_faults
+
             yield from deep_faults(patient, settings)
 
 
@@ -134,6 +148,8 @@ def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool)
         settings: conductivities and kind of gradients.
         whole: all electrodes and scenarios, and also eq. (11); otherwise one of each.
     """
+    from einthoven.physics.ecg.membrane import Membrane
+
     ecg, fields = patient.ecg, patient.lead_fields
     names = ecg.electrode_names.tolist()
     if not whole:

@@ -60,7 +60,15 @@ def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
 
 
 def qrs_duration(ecg: np.ndarray, time: np.ndarray) -> float:
-    """Duration of the QRS over all leads, ms; arguments and errors as in `qrs_window`."""
+    """Duration of the QRS over all leads; errors as in `qrs_window`.
+
+    Args:
+        ecg: [lead, time] mV, one beat, with rest before and an ST segment after the QRS.
+        time: [time] ms, uniform, step at most 5 ms.
+
+    Returns:
+        ms.
+    """
     onset, offset = qrs_window(ecg, time)
     return offset - onset
 

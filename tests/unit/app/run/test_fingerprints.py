@@ -119,7 +119,15 @@ REACHES = {
     "base/config/physiology.py": {"import_patient", "patient_store"},
     "body/mesh/quality.py": {"mesh"},
     "body/fibers/ldrb.py": {"fibers"},
-    "numerics/fem/laplace.py": {"fibers", "ecg", "predict", "operator_predict", "first", "report"}
+    "numerics/fem/laplace.py": {
+        "fibers",
+        "ecg",
+        "predict",
+        "operator_predict",
+        "first",
+        "published",
+        "report",
+    }
     | INVERSE
     | IMAGING
     | {"imaging_simulate"},
@@ -127,13 +135,14 @@ REACHES = {
     "imaging/networks/trunk.py": IMAGING,
     "physics/electrophysiology/purkinje/growth.py": {"purkinje"},
     "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING,
-    "physics/leadfield/neumann.py": {"leadfield"} | INVERSE,
+    "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
     "physics/ecg/leads.py": {
         "ecg",
         "predict",
         "operator_predict",
         "inverse_operators",
         "imaging_simulate",
+        "published",
     }
     | IMAGING,
     "data/dataset/checker.py": {"consolidate", "published"},
