@@ -212,8 +212,8 @@ REFUSED = {
     "half without activation": (
         measured(change=half_without_times), r"activation: \d+ places are up to .* from any .*near"
     ),
-    "fibres that are not there": (measured("fiber=fibres"), "fiber=fibres: no such file, nor"),
-    "times as fibres": (measured("fiber=lat"), r"shape \(\d+,\); vectors of three"),
+    "fibres that are not there": (measured("fiber=fibres"), "fiber=fibres: neither a file nor an array"),
+    "times as fibres": (measured("fiber=lat"), r"shape \(\d+,\); three components"),
     "fibres of a surface": (
         lambda folder: written(folder, body(), tags="fiber=f"), "no tetrahedra; fibres and"
     ),
@@ -243,8 +243,8 @@ REFUSED = {
     "an inner wall": (inner_wall, "torso: not a manifold: .* three or more triangles, near"),
     "a pinched torso": (pinched, "touches itself in 1 vertices, near"),
     "two torsos": (two_torsos, "2 separate surfaces, the second near"),
-    "a torso that cuts itself": (folded_torso, r"torso: cuts itself: \d+ pairs"),
-    "an epicardium inside the wall": (pushed_through, r"heart: cuts itself: \d+ pairs"),
+    "a torso that cuts itself": (folded_torso, r"torso: intersects itself: \d+ pairs"),
+    "an epicardium inside the wall": (pushed_through, r"heart: intersects itself: \d+ pairs"),
     "a heart outside the torso": (heart_elsewhere, "vertices are outside the torso.*near"),
     "epicardium and LV swapped": (
         swapped(Surface.EPI, Surface.LV_ENDO), "LV_ENDO spans .* EPI only .* swapped|meet without"
