@@ -212,7 +212,7 @@ REFUSED = {
     "half without activation": (
         measured(change=half_without_times), r"activation: \d+ places are up to .* from any .*near"
     ),
-    "fibres that are not there": (measured("fiber=fibres"), "fiber=fibres: neither a file nor an array"),
+    "fibres that are not there": (measured("fiber=fibres"), "neither a file nor an array; arrays"),
     "times as fibres": (measured("fiber=lat"), r"shape \(\d+,\); three components"),
     "fibres of a surface": (
         lambda folder: written(folder, body(), tags="fiber=f"), "no tetrahedra; fibres and"
