@@ -142,18 +142,20 @@ def test_fewer_patients_run_only_what_goes_through_all(made_up):
     }  # fmt: skip
 
 
-PROBLEMS = {"inverse_problem": 3, "inverse_fit": 6}
+N_METHODS = 3
+"""Inverse methods of config/ci.yaml."""
+PROBLEMS = {"inverse_problem": 3, "inverse_fit": 3 * N_METHODS}
 INVERSE = {
-    "criterion=gcv": {"inverse_fit": 6, "inverse_operators": 1},
+    "criterion=gcv": {"inverse_fit": 3 * N_METHODS, "inverse_operators": 1},
     "methods=[tikhonov-0, tsvd]": {"inverse_fit": 3},
     "network_steps=4": {},
     "n_heart_nodes=400": PROBLEMS,
-    "n_electrodes=30": {"inverse_problem": 2, "inverse_fit": 4},
+    "n_electrodes=30": {"inverse_problem": 2, "inverse_fit": 2 * N_METHODS},
     "source_edge_mm=10.0": {"inverse_operators": 1},
     "seed=2": PROBLEMS | {"inverse_operators": 1},
-    "noise=[0.02, 0.1]": {"inverse_fit": 6},
-    "repeats=3": {"inverse_fit": 6, "inverse_operators": 1},
-    "physics_off=[0.1]": {"inverse_problem": 1, "inverse_fit": 2},
+    "noise=[0.02, 0.1]": {"inverse_fit": 3 * N_METHODS},
+    "repeats=3": {"inverse_fit": 3 * N_METHODS, "inverse_operators": 1},
+    "physics_off=[0.1]": {"inverse_problem": 1, "inverse_fit": N_METHODS},
 }
 """Edit of section inverse -> jobs of its target, beside the metrics."""
 
