@@ -39,16 +39,14 @@ class Recomputation:
     """Check of the numbers of stores, one after the other: called with a path, it gives faults.
 
     Eq. (3) is computed for one electrode and scenario of the first patient, or, if deep, for all.
-
-    Attributes:
-        deep: whether to compute everything.
-        done: number of patients for whom eq. (3) was computed.
-        notes: what could not be computed, and why.
     """
 
     deep: bool = False
+    """Whether all numbers are computed."""
     done: int = 0
+    """Number of patients for whom eq. (3) was computed."""
     notes: list[str] = field(default_factory=list)
+    """Numbers that could not be computed, and why."""
 
     def __call__(self, store: Path) -> Iterator[Fault]:
         """Variable and fault of each number that disagrees with the others of a sound store."""

@@ -12,15 +12,12 @@ from einthoven.base.core.errors import BadInput
 
 @dataclass(frozen=True)
 class SkinPoints:
-    """Barycentric coordinates of points on one topology.
-
-    Attributes:
-        vertices: [point, 3] vertex ids of each point's triangle.
-        weights: [point, 3], non-negative, each row sums to one.
-    """
+    """Barycentric coordinates of points on one topology."""
 
     vertices: np.ndarray
+    """[point, 3] vertex ids of each point's triangle."""
     weights: np.ndarray
+    """[point, 3], non-negative, each row sums to one."""
 
     def only(self, kept: np.ndarray | list[int]) -> Self:
         """A subset of the points: [point] bool or ids."""

@@ -11,18 +11,15 @@ from einthoven.base.geometry.triangles import unique_edges
 
 @dataclass(frozen=True, eq=False)
 class Minima:
-    """Local minima of a function on a surface, the lowest first.
-
-    Attributes:
-        nodes: [minimum] row of `points`.
-        values: [minimum].
-        prominence: [minimum] height of the lowest pass to a lower minimum above it; infinite for
-            the lowest of a connected surface.
-    """
+    """Local minima of a function on a surface, the lowest first."""
 
     nodes: np.ndarray
+    """[minimum] row of `points`."""
     values: np.ndarray
+    """[minimum]."""
     prominence: np.ndarray
+    """[minimum] height of the lowest pass to a lower minimum above it; infinite for the lowest of a
+    connected surface."""
 
     def kept(self, flags: np.ndarray) -> Self:
         """A subset of the minima."""

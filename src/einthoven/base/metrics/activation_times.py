@@ -157,17 +157,14 @@ def _checked(potentials: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.n
 
 @dataclass(frozen=True)
 class ActivationErrors:
-    """Errors of activation times.
-
-    Attributes:
-        mean_absolute: mean of |estimate - truth|, ms.
-        correlation: Pearson's across nodes; 0 if the estimate does not vary.
-        n_missing: nodes at which the estimate has no time (NaN); they are excluded from the others.
-    """
+    """Errors of activation times."""
 
     mean_absolute: float
+    """Mean of |estimate - truth|, ms."""
     correlation: float
+    """Pearson's across nodes; 0 if the estimate does not vary."""
     n_missing: int
+    """Nodes at which the estimate has no time (NaN); they are excluded from the others."""
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:

@@ -60,17 +60,14 @@ class OutOfDistributionCheck:
 
 @dataclass(frozen=True, eq=False)
 class FeatureDistribution:
-    """Normal distribution of features over the training.
-
-    Attributes:
-        mean: [feature].
-        whitening: [feature, component], to components of unit variance.
-        limit: distance that further draws of the distribution seldom exceed; NaN if unknown.
-    """
+    """Normal distribution of features over the training."""
 
     mean: Features
+    """[feature]."""
     whitening: Features
+    """[feature, component], to components of unit variance."""
     limit: float = float("nan")
+    """Distance that further draws of the distribution seldom exceed; NaN if unknown."""
 
     @classmethod
     def of_covariance(cls, mean: np.ndarray, covariance: np.ndarray) -> Self:

@@ -14,21 +14,18 @@ from einthoven.base.core.errors import BadInput
 
 @dataclass(frozen=True)
 class PotentialErrors:
-    """Errors of an estimate of the potentials of a heart.
-
-    Attributes:
-        re: relative error, eq. (19).
-        cc: correlation coefficient, eq. (20).
-        mse: mean squared error, eq. (21), squared unit of the potentials.
-        spatial_cc: median over time of the correlation across nodes.
-        temporal_cc: median over nodes of the correlation along time.
-    """
+    """Errors of an estimate of the potentials of a heart."""
 
     re: float
+    """Relative error, eq. (19)."""
     cc: float
+    """Correlation coefficient, eq. (20)."""
     mse: float
+    """Mean squared error, eq. (21), squared unit of the potentials."""
     spatial_cc: float
+    """Median over time of the correlation across nodes."""
     temporal_cc: float
+    """Median over nodes of the correlation along time."""
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:

@@ -46,17 +46,14 @@ HALO = (withStroke(linewidth=2.2, foreground="white"),)
 
 @dataclass(frozen=True)
 class Side:
-    """View direction of the camera, with the head up.
-
-    Attributes:
-        name: as a cardiologist calls it.
-        direction: [3] unit vector from the heart to the camera, patient frame.
-        ends: what of the patient is at the left and at the right of the picture.
-    """
+    """View direction of the camera, with the head up."""
 
     name: str
+    """Name as a cardiologist calls it."""
     direction: tuple[float, float, float]
+    """[3] unit vector from the heart to the camera, patient frame."""
     ends: tuple[str, str]
+    """Sides of the patient at the left and at the right of the picture."""
 
     @property
     def axes(self) -> np.ndarray:
@@ -76,17 +73,14 @@ SIDES = (
 
 @dataclass(frozen=True, eq=False)
 class HeartView:
-    """Surfaces of a heart that are drawn.
-
-    Attributes:
-        points: [node, 3] mm.
-        faces: [face, 3] triangles that carry values (epicardium), oriented outwards.
-        plain_faces: [face, 3] the rest (base, endocardia), drawn grey; there may be none.
-    """
+    """Surfaces of a heart that are drawn."""
 
     points: np.ndarray
+    """[node, 3] mm."""
     faces: np.ndarray
+    """[face, 3] triangles that carry values (epicardium), oriented outwards."""
     plain_faces: np.ndarray
+    """[face, 3] the rest (base, endocardia), drawn grey; there may be none."""
 
     @cached_property
     def nodes(self) -> np.ndarray:
@@ -172,17 +166,14 @@ class HeartView:
 
 @dataclass(frozen=True)
 class Bands:
-    """A colour scale in bands; bright is early, as a cardiologist's maps have it.
-
-    Attributes:
-        label: of the colour bar, with the unit.
-        edges: of the bands, multiples of their width, ms.
-        cmap: matplotlib colour map whose lightness falls or rises throughout.
-    """
+    """A colour scale in bands; bright is early, as a cardiologist's maps have it."""
 
     label: str
+    """Label of the colour bar, with the unit."""
     edges: tuple[float, ...]
+    """Edges of the bands, multiples of their width, ms."""
     cmap: str = EARLY_IS_BRIGHT
+    """Matplotlib colour map whose lightness falls or rises throughout."""
 
     @classmethod
     def of(cls, label: str, values: np.ndarray) -> Self:
@@ -229,19 +220,16 @@ class Bands:
 
 @dataclass(frozen=True, eq=False)
 class HeartMap:
-    """One row of the figure.
-
-    Attributes:
-        title: what is shown, e.g. the scenario.
-        values: [node] ms.
-        bands: colour scale; rows that share one share its colour bar.
-        marks: nodes drawn as stars with their times, such as the earliest ones.
-    """
+    """One row of the figure."""
 
     title: str
+    """Title, e.g. the scenario."""
     values: np.ndarray
+    """[node] ms."""
     bands: Bands
+    """Colour scale; rows that share one share its colour bar."""
     marks: Sequence[int] = ()
+    """Nodes drawn as stars with their times, such as the earliest ones."""
 
 
 @house_style()

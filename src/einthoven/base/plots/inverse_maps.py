@@ -36,14 +36,12 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class ElectrodeMarks:
-    """Measured values drawn on a torso's map in the same colours.
-
-    Attributes:
-        points: [electrode, 3] mm. values: [electrode].
-    """
+    """Measured values drawn on a torso's map in the same colours."""
 
     points: np.ndarray
+    """[electrode, 3] mm."""
     values: np.ndarray
+    """[electrode]."""
 
 
 def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartView:

@@ -107,17 +107,14 @@ def coloured_figure(
 
 @dataclass(frozen=True)
 class Colouring:
-    """Drawing style of nodal values on a surface.
-
-    Attributes:
-        limits: ends of the colour scale.
-        cmap: matplotlib colour map.
-        opacity: of the surface.
-    """
+    """Drawing style of nodal values on a surface."""
 
     limits: tuple[float, float]
+    """Ends of the colour scale."""
     cmap: str = SEQUENTIAL
+    """Matplotlib colour map."""
     opacity: float = 1.0
+    """Opacity of the surface."""
 
 
 def heart_image(

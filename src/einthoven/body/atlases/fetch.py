@@ -35,46 +35,40 @@ MAX_MODES = 100
 
 @dataclass(frozen=True)
 class Remote:
-    """One file to download.
-
-    Attributes:
-        name: file name that readers expect.
-        urls: addresses, tried in order.
-        sha256: of the file, or "" if none is published.
-        members: names to extract, if the file is a zip.
-    """
+    """One file to download."""
 
     name: str
+    """File name that readers expect."""
     urls: tuple[str, ...]
+    """Addresses, tried in order."""
     sha256: str = ""
+    """SHA-256 of the file, or "" if none is published."""
     members: tuple[str, ...] = ()
+    """Names to extract, if the file is a zip."""
 
 
 @dataclass(frozen=True)
 class PublishedAtlas:
-    """One atlas.
-
-    Attributes:
-        name: in `CATALOGUE`.
-        kind: "heart" or "torso".
-        reader: module of this package that reads its files.
-        title: one line.
-        source: publication.
-        licence: terms, in one line.
-        page: web page, if the addresses fail.
-        files: files to download; those of end-diastole where names contain the phase.
-        phases: phases of the cardiac cycle that it holds.
-    """
+    """One atlas."""
 
     name: str
+    """Name in `CATALOGUE`."""
     kind: str
+    """"heart" or "torso"."""
     reader: str
+    """Module of this package that reads its files."""
     title: str
+    """One line."""
     source: str
+    """Publication."""
     licence: str
+    """Terms, in one line."""
     page: str
+    """Web page, if the addresses fail."""
     files: tuple[Remote, ...]
+    """Files to download; those of end-diastole where names contain the phase."""
     phases: tuple[str, ...] = ("ED",)
+    """Phases of the cardiac cycle that it holds."""
 
     def file_names(self, phase: str) -> list[str]:
         """Names of the files that the reader needs; names without a phase hold all phases."""

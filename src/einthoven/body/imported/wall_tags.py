@@ -37,16 +37,13 @@ GIVE_TAGS = "give a tag for every triangle or vertex"
 
 
 class Pockets(NamedTuple):
-    """A regular grid around a wall.
-
-    Attributes:
-        low: [3] mm, centre of the first voxel.
-        label: [i, j, k] 1 and 2 in the two largest cavities, as deep as they are separate from each
-            other and from outside; -1 in the wall; 0 elsewhere.
-    """
+    """A regular grid around a wall."""
 
     low: np.ndarray
+    """[3] mm, centre of the first voxel."""
     label: np.ndarray
+    """[i, j, k] 1 and 2 in the two largest cavities, as deep as they are separate from each other
+    and from outside; -1 in the wall; 0 elsewhere."""
 
     def sees_out(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         """Whether [point] the view from points on the wall along their normals is free."""

@@ -38,16 +38,12 @@ BELOW_MM, WHOLE = 6.0, 0.85
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A plane across a heart.
-
-    Attributes:
-        axes: [3, 3], columns: from LV to RV in the plane, the second in-plane axis, from apex to
-            base.
-        origin: [3] mm, a point of the plane.
-    """
+    """A plane across a heart."""
 
     axes: np.ndarray
+    """[3, 3], columns: from LV to RV in the plane, the second in-plane axis, from apex to base."""
     origin: np.ndarray
+    """[3] mm, a point of the plane."""
 
     def above(self, places: np.ndarray) -> np.ndarray:
         """Height [place] mm of places [place, 3] mm above the plane."""

@@ -27,23 +27,20 @@ MIN_SINE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class LabelImage:
-    """Labels on a grid.
-
-    Attributes:
-        labels: [i, j, k] integers, or [i, j, k, phase].
-        steps: [3, 3] mm: column a is the step to the next voxel along index a, in LPS (x left, y
-            back, z head), which is the patient frame up to its origin. The columns need be neither
-            perpendicular nor right-handed.
-        origin: [3] mm, centre of the first voxel.
-        unit: unit in the header, or empty.
-        oriented: whether the header states directions.
-    """
+    """Labels on a grid."""
 
     labels: np.ndarray
+    """[i, j, k] integers, or [i, j, k, phase]."""
     steps: np.ndarray
+    """[3, 3] mm: column a is the step to the next voxel along index a, in LPS (x left, y back, z
+    head), which is the patient frame up to its origin. The columns need be neither perpendicular
+    nor right-handed."""
     origin: np.ndarray
+    """[3] mm, centre of the first voxel."""
     unit: str = ""
+    """Unit in the header, or empty."""
     oriented: bool = True
+    """Whether the header states directions."""
 
     @property
     def spacing(self) -> np.ndarray:

@@ -37,18 +37,15 @@ TORSO_MM = 4.0
 
 @dataclass(frozen=True, eq=False)
 class SegmentedHeart:
-    """A heart from a label image or a contour stack.
-
-    Attributes:
-        wall: EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin);
-            closed, outward from the muscle, without valve caps.
-        covariance_mm2: [3, 3], positional covariance of its surfaces: see `grid_covariance`.
-        notes: assumptions, dropped parts and thickened walls.
-    """
+    """A heart from a label image or a contour stack."""
 
     wall: Surfaces
+    """EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin); closed,
+    outward from the muscle, without valve caps."""
     covariance_mm2: np.ndarray
+    """[3, 3], positional covariance of its surfaces: see `grid_covariance`."""
     notes: list[str]
+    """Assumptions, dropped parts and thickened walls."""
 
     @property
     def surface_sd_mm(self) -> np.ndarray:

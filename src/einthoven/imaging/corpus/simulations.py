@@ -28,28 +28,26 @@ STORED = ("pattern", "ecg_uv", "activation_time", "apd90", "parameters", "measur
 
 @dataclass(frozen=True, eq=False)
 class Simulations:
-    """The beats of one patient.
-
-    Attributes:
-        patient: name. split: train, val or test, by anatomy.
-        forward: names of the forward models.
-        pattern: [beat] str.
-        ecg: [beat, forward, 12, 500] mV float32 in steps of 1 uV, order core.names.LEADS; 0 to
-            499 ms after the first activation.
-        activation_time: [beat, 75] ms. apd90: [beat, 75] ms.
-        parameters: [beat, parameter] of `parameter_names`; NaN where a pattern has no such site.
-        measures: [measure] of `measure_names`: what a clinic knows of torso and heart.
-    """
+    """The beats of one patient."""
 
     patient: str
     split: str
+    """Train, val or test, by anatomy."""
     forward: tuple[str, ...]
+    """Names of the forward models."""
     pattern: np.ndarray
+    """[beat] str."""
     ecg: np.ndarray
+    """[beat, forward, 12, 500] mV float32 in steps of 1 uV, order core.names.LEADS; 0 to 499 ms
+    after the first activation."""
     activation_time: np.ndarray
+    """[beat, 75] ms."""
     apd90: np.ndarray
+    """[beat, 75] ms."""
     parameters: np.ndarray
+    """[beat, parameter] of `parameter_names`; NaN where a pattern has no such site."""
     measures: np.ndarray
+    """[measure] of `measure_names`: what a clinic knows of torso and heart."""
     measure_names: tuple[str, ...]
     parameter_names: tuple[str, ...] = PARAMETERS
 

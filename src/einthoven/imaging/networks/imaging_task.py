@@ -43,16 +43,14 @@ NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
 
 @dataclass(frozen=True)
 class Training:
-    """A network and its training data; its name is one of `ImagingTrainingSettings.trainings`.
-
-    Attributes:
-        network: name in `NETWORKS`. split: name in `SPLITS`.
-        n_hearts: number of training hearts, the first ones; 0: all.
-    """
+    """A network and its training data; its name is one of `ImagingTrainingSettings.trainings`."""
 
     network: str
+    """Name in `NETWORKS`."""
     split: str
+    """Name in `SPLITS`."""
     n_hearts: int = 0
+    """Number of training hearts, the first ones; 0: all."""
 
     def __str__(self) -> str:
         return f"{self.network}_{self.split}" + (f"_{self.n_hearts}" if self.n_hearts else "")

@@ -63,19 +63,18 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TwinTarget:
-    """A heart and the ECG to fit.
-
-    Attributes:
-        simulator: of the heart. forward: name of its forward model.
-        ecg: [8, time] mV of the independent leads. time: [time] whole ms, step 1.
-        settings: of the search.
-    """
+    """A heart and the ECG to fit."""
 
     simulator: Simulator
+    """Simulator of the heart."""
     forward: str
+    """Name of its forward model."""
     ecg: np.ndarray
+    """[8, time] mV of the independent leads."""
     time: np.ndarray
+    """[time] whole ms, step 1."""
     settings: SearchSettings
+    """Settings of the search."""
 
     def candidate(self, case: BeatParameters) -> Candidate:
         """Simulate one case; its shift and gain are those of least misfit."""

@@ -41,22 +41,22 @@ NOT_THE_BODY = (
 
 @dataclass(frozen=True, eq=False)
 class RecordedTwin:
-    """A twin and the recording that it was fitted to.
-
-    Attributes:
-        imaged: map and out-of-distribution check of the ECG. patient: name of the heart's patient.
-        forward: fem or operator. time: [time] ms from the expected first activation.
-        ecg: [12, time] mV, as fitted. heart_twin: with times on the same axis.
-        n_drawn: posterior cases that began the search; 0: cases of section imaging.
-    """
+    """A twin and the recording that it was fitted to."""
 
     imaged: ImagedEcg
+    """Map and out-of-distribution check of the ECG."""
     patient: str
+    """Name of the heart's patient."""
     forward: str
+    """Forward model, fem or operator."""
     time: np.ndarray
+    """[time] ms from the expected first activation."""
     ecg: np.ndarray
+    """[12, time] mV, as fitted."""
     heart_twin: HeartTwin
+    """Heart twin with times on the same axis."""
     n_drawn: int = 0
+    """Posterior cases that began the search; 0: cases of section imaging."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

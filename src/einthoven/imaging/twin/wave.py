@@ -47,15 +47,12 @@ class TwinWave(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WaveModel:
-    """A heart whose beat is described by onset times and four speeds.
-
-    Attributes:
-        patient: with mesh, fibres and ventricular coordinates.
-        config: speeds to which the logarithms refer; a layer without speed has none.
-    """
+    """A heart whose beat is described by onset times and four speeds."""
 
     patient: Patient
+    """Patient with mesh, fibres and ventricular coordinates."""
     config: ActivationConfig
+    """Speeds to which the logarithms refer; a layer without speed has none."""
 
     def activation_time(self, onsets: np.ndarray, log_speeds: np.ndarray) -> np.ndarray:
         """Activation times [node] ms.

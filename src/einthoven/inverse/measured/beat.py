@@ -24,19 +24,16 @@ AFTER_SHARES = (0.35, 0.75)
 
 @dataclass(frozen=True)
 class BeatWindow:
-    """Part of a recording, ms from its first sample.
-
-    Attributes:
-        start_ms, end_ms: of the beat, from isoelectric segment to T wave, without the P wave,
-            whose sources are not on a surface around the ventricles.
-        baseline_ms: start and end of the isoelectric segment; None: no such segment.
-        n_beats: number of beats in the recording.
-    """
+    """Part of a recording, ms from its first sample."""
 
     start_ms: float
     end_ms: float
+    """Start and end of the beat, from isoelectric segment to T wave, without the P wave, whose
+    sources are not on a surface around the ventricles."""
     baseline_ms: tuple[float, float] | None
+    """Start and end of the isoelectric segment; None: no such segment."""
     n_beats: int
+    """Number of beats in the recording."""
 
 
 def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:

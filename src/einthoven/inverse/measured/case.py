@@ -31,59 +31,50 @@ BAD_LEADS = ("drop", "interpolate", "keep")
 
 @dataclass(frozen=True)
 class Preparation:
-    """Settings by which a recording becomes a case.
-
-    Attributes:
-        bad_leads: drop, interpolate (from the neighbours) or keep.
-        baseline: auto (isoelectric segment before the QRS), none, or start and end, ms.
-        window_ms: part of the recording; None: the first complete beat.
-    """
+    """Settings by which a recording becomes a case."""
 
     bad_leads: str = "drop"
+    """Drop, interpolate (from the neighbours) or keep."""
     baseline: str | tuple[float, float] = "auto"
+    """Auto (isoelectric segment before the QRS), none, or start and end, ms."""
     window_ms: tuple[float, float] | None = None
+    """Part of the recording; None: the first complete beat."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeartRecording:
-    """Potentials recorded on the heart together with those of the body, as a reference.
-
-    Attributes:
-        nodes: [channel] of the heart's surface, from 0.
-        potentials: [channel, time] mV.
-    """
+    """Potentials recorded on the heart together with those of the body, as a reference."""
 
     nodes: np.ndarray
+    """[channel] of the heart's surface, from 0."""
     potentials: np.ndarray
+    """[channel, time] mV."""
 
 
 @dataclass(frozen=True, eq=False)
 class InverseCase:
-    """Input of a method, and potentials on the heart to compare its estimate with.
-
-    Attributes:
-        heart: surface on which potentials are estimated.
-        torso: the skin.
-        electrodes: those in use.
-        potentials: [electrode, time] mV without baseline, against the recording's reference.
-        time: [time] ms from the start of the beat.
-        reference: as detected from the potentials.
-        beat: part of the recording.
-        bad_leads: channel -> its fault.
-        measured: potentials recorded on the heart; same reference and baseline.
-        notes: findings and changes, a sentence each.
-    """
+    """Input of a method, and potentials on the heart to compare its estimate with."""
 
     heart: SourceSurface
+    """Surface on which potentials are estimated."""
     torso: ClosedMesh
+    """The skin."""
     electrodes: MeasuredElectrodes
+    """Electrodes in use."""
     potentials: np.ndarray
+    """[electrode, time] mV without baseline, against the recording's reference."""
     time: np.ndarray
+    """[time] ms from the start of the beat."""
     reference: str
+    """Reference as detected from the potentials."""
     beat: BeatWindow
+    """Part of the recording."""
     bad_leads: Mapping[str, str] = field(default_factory=dict)
+    """Channel -> its fault."""
     measured: HeartRecording | None = None
+    """Potentials recorded on the heart; same reference and baseline."""
     notes: tuple[str, ...] = ()
+    """Findings and changes, a sentence each."""
 
     def with_electrodes(self, kept: np.ndarray) -> "InverseCase":
         """The case with some of its electrodes: [electrode] bool or ids."""

@@ -48,17 +48,14 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodChoices:
-    """Choices that a user has with any method.
-
-    Attributes:
-        criterion: chooses the weight; None: the method's own.
-        network_steps: length of a training; None: the method's own.
-        seed: seed of networks and draws.
-    """
+    """Choices that a user has with any method."""
 
     criterion: Criterion | None = None
+    """Criterion for the weight; None: the method's own."""
     network_steps: int | None = None
+    """Length of a training; None: the method's own."""
     seed: int = 0
+    """Seed of networks and draws."""
 
 
 OWN = MethodChoices()

@@ -110,22 +110,20 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None
 
 @dataclass(frozen=True, eq=False)
 class BodyEcgs:
-    """ECGs of one heart in several bodies.
-
-    Attributes:
-        patient: the heart's name.
-        bodies: [body] names; the first is the patient's own, or most likely, one.
-        scenarios: [scenario]. time: [time] ms.
-        ecg: [body, scenario, lead, time] mV.
-        out_of_distribution: bodies that are out of the model's distribution.
-    """
+    """ECGs of one heart in several bodies."""
 
     patient: str
+    """The heart's name."""
     bodies: list[str]
+    """[body] names; the first is the patient's own, or most likely, one."""
     scenarios: list[str]
+    """[scenario]."""
     time: np.ndarray
+    """[time] ms."""
     ecg: np.ndarray
+    """[body, scenario, lead, time] mV."""
     out_of_distribution: list[str]
+    """Bodies that are out of the model's distribution."""
 
     @classmethod
     def of(

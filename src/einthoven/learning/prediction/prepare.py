@@ -33,19 +33,16 @@ LATTICE_EDGE_MM = 2.6
 
 @dataclass(frozen=True)
 class Prepared:
-    """A patient with everything that a model needs.
-
-    Attributes:
-        patient: its stages.
-        config: with the patient's speeds and durations from the sheet.
-        bodies: further bodies with the same heart, requested by the sheet.
-        seconds: `seconds_import` and `seconds_{stage}` of what was made.
-    """
+    """A patient with everything that a model needs."""
 
     patient: Patient
+    """Patient with its stages."""
     config: Config
+    """Config with the patient's speeds and durations from the sheet."""
     bodies: tuple[Anatomy, ...]
+    """Further bodies with the same heart, requested by the sheet."""
     seconds: dict[str, float]
+    """`seconds_import` and `seconds_{stage}` of what was made."""
 
 
 def prepared(

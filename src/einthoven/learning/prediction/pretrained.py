@@ -34,15 +34,11 @@ ENCODER, SURROGATE = "encoder", "surrogate"
 
 @dataclass(frozen=True)
 class Pretrained(ABC):
-    """A packed model that predicts lead fields; `Pretrained.load()` is the shipped one.
-
-    Attributes:
-        folder: where it lies.
-        card: `model`, `config` of the data set, its training data and its accuracy.
-    """
+    """A packed model that predicts lead fields; `Pretrained.load()` is the shipped one."""
 
     folder: Path
     card: dict[str, Any]
+    """`model`, `config` of the data set, its training data and its accuracy."""
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers")
     """Stages of a patient that it needs beside the anatomy."""
 
@@ -138,15 +134,12 @@ class PackedOperator(Pretrained):
 
 @dataclass(frozen=True)
 class PackedPair(Pretrained):
-    """A DeepSDF encoder and a surrogate of its code, for the conductivities of the training.
-
-    Attributes:
-        encoder: with the codes of its training patients.
-        surrogate: one network or an ensemble.
-    """
+    """A DeepSDF encoder and a surrogate of its code, for the conductivities of the training."""
 
     encoder: DeepSdfEncoder
+    """Encoder with the codes of its training patients."""
     surrogate: SurrogateEnsemble
+    """One network or an ensemble."""
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers", "sdf")
 
     @classmethod

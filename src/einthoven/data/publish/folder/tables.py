@@ -29,19 +29,18 @@ type Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
 @dataclass(frozen=True, eq=False)
 class StoredBeat:
-    """12-lead ECG of one patient and scenario, in the form of the published signals.
-
-    Attributes:
-        name: PATIENT_SCENARIO.
-        leads: [lead] names. time: [time] ms. ecg: [lead, time] mV.
-        comments: lines for the end of the WFDB header.
-    """
+    """12-lead ECG of one patient and scenario, in the form of the published signals."""
 
     name: str
+    """PATIENT_SCENARIO."""
     leads: Sequence[str]
+    """[lead] names."""
     time: np.ndarray
+    """[time] ms."""
     ecg: np.ndarray
+    """[lead, time] mV."""
     comments: Sequence[str]
+    """Lines for the end of the WFDB header."""
 
     @property
     def rate_hz(self) -> float:
