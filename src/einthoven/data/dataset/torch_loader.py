@@ -27,16 +27,18 @@ TISSUES, POINTS = "field/field_tissue", "point"
 
 @dataclass(frozen=True)
 class ExampleSelection:
-    """Selection of a data set to stream; None selects all."""
+    """Selection of a data set to stream; None selects all.
+
+    Attributes:
+        split: train, val or test. patients, electrodes, scenarios: names.
+        tissue: only field samples in this tissue.
+    """
 
     split: str | None = None
-    """Train, val or test."""
     patients: Sequence[str] | None = None
     electrodes: Sequence[str] | None = None
     scenarios: Sequence[str] | None = None
-    """Names."""
     tissue: Tissue | None = None
-    """Only field samples in this tissue."""
 
     def rows(self, root: zarr.Group, path: str) -> np.ndarray:
         """Rows [patient] of the store.

@@ -49,17 +49,21 @@ def onset_ms(forward: str, ecg_distribution: EcgDistribution, from_onset: np.nda
 
 @dataclass(frozen=True, eq=False)
 class ImagingModel:
-    """A packed model."""
+    """A packed model.
+
+    Attributes:
+        folder: its path.
+        card: `network`, `measures` (names), `forward`, `trained_on`, `figures`.
+        predictor: ECG -> draws of activation times, and APD90.
+        ecg_distribution: of the training ECGs.
+        heart: on which maps are drawn without a geometry.
+    """
 
     folder: Path
     card: dict[str, Any]
-    """`network`, `measures` (names), `forward`, `trained_on`, `figures`."""
     predictor: MapPredictor
-    """ECG -> draws of activation times, and APD90."""
     ecg_distribution: EcgDistribution
-    """ECG distribution of the training ECGs."""
     heart: RecordedHeart
-    """Heart on which maps are drawn without a geometry."""
 
     @classmethod
     def load(cls, folder: str | Path = SHIPPED) -> Self:

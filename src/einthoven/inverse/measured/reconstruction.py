@@ -32,12 +32,15 @@ BLIND = ("creso", "l-curve", "gcv", "robust-gcv", "evidence")
 
 @dataclass(frozen=True)
 class Choice:
-    """A method and its criterion, the only choices of a user."""
+    """A method and its criterion, the only choices of a user.
+
+    Attributes:
+        method: name in `problem.registry.METHODS`.
+        criterion: name in `criteria.CRITERIA` of what chooses the weight; empty: the method's own.
+    """
 
     method: str
-    """Name in `problem.registry.METHODS`."""
     criterion: str = ""
-    """Name in `criteria.CRITERIA` of what chooses the weight; empty: the method's own."""
 
 
 @dataclass(frozen=True, eq=False)

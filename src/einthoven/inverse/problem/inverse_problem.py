@@ -61,36 +61,38 @@ class InverseProblem:
     Most methods need the first four alone. The others serve methods that compute with the torso,
     with a model of the action potential, or with the kind of potential.
 
+    Attributes:
+        transfer: [electrode, node], 1; body potentials of a unit potential at a node.
+        body_potentials: [electrode, time] mV.
+        surface: nodes at which the potentials are estimated.
+        time: [time] ms, uniform.
+        torso: closed surface of the body.
+        electrode_points: [electrode, 3] mm on the torso, in the order of the body potentials.
+        transmembrane: whether the potentials on the heart are; else they are extracellular.
+        ms_per_unit: unit of time of the Aliev-Panfilov model, in the unit of `time`.
+        noise_sd: SD of the noise, mV; None: unknown.
+        forward: linear maps from the heart to the torso; None: they are computed on demand.
+        at_electrodes: interpolation [electrode, torso node], for a heart that may have moved.
+        to_mean: whether the reference is the mean of the electrodes (`problem.mean_reference`).
+        pose_known: false if the heart may be displaced from `surface`.
+
     Raises:
         BadInput: shapes that do not fit, NaN, constant potentials, or uneven steps of time.
     """
 
     transfer: np.ndarray
-    """[electrode, node], 1; body potentials of a unit potential at a node."""
     body_potentials: np.ndarray
-    """[electrode, time] mV."""
     surface: SourceSurface
-    """Nodes at which the potentials are estimated."""
     time: np.ndarray
-    """[time] ms, uniform."""
     torso: SourceSurface | None = None
-    """Closed surface of the body."""
     electrode_points: np.ndarray | None = None
-    """[electrode, 3] mm on the torso, in the order of the body potentials."""
     transmembrane: bool = False
-    """Whether the potentials on the heart are; else they are extracellular."""
     ms_per_unit: float = MS_PER_UNIT
-    """Unit of time of the Aliev-Panfilov model, in the unit of `time`."""
     noise_sd: float | None = None
-    """SD of the noise, mV; None: unknown."""
     forward: BemTransfer | None = None
-    """Linear maps from the heart to the torso; None: they are computed on demand."""
     at_electrodes: sp.csr_array | None = None
-    """Interpolation [electrode, torso node], for a heart that may have moved."""
     to_mean: bool = False
-    """Whether the reference is the mean of the electrodes (`problem.mean_reference`)."""
     pose_known: bool = True
-    """False if the heart may be displaced from `surface`."""
 
     def __post_init__(self) -> None:
         n = len(self.surface.points)

@@ -34,11 +34,15 @@ ENCODER, SURROGATE = "encoder", "surrogate"
 
 @dataclass(frozen=True)
 class Pretrained(ABC):
-    """A packed model that predicts lead fields; `Pretrained.load()` is the shipped one."""
+    """A packed model that predicts lead fields; `Pretrained.load()` is the shipped one.
+
+    Attributes:
+        folder: where it lies.
+        card: `model`, `config` of the data set, its training data and its accuracy.
+    """
 
     folder: Path
     card: dict[str, Any]
-    """`model`, `config` of the data set, its training data and its accuracy."""
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers")
     """Stages of a patient that it needs beside the anatomy."""
 

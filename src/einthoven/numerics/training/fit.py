@@ -32,8 +32,8 @@ class TrainingRun:
     seed: int
     """Seed of the batches; the caller that builds the task seeds its weights (`seeded`)."""
     folder: Path | None = None
-    """Folder of `curve.csv` (no wall times, so that it is reproducible) and of the checkpoint, which
-    the caller discards (`resume.discard`) once all outputs are written."""
+    """Folder of `curve.csv` (no wall times, so that it is reproducible) and of the
+    checkpoint, which the caller discards (`resume.discard`) once all outputs are written."""
     validate_every: int = 10
     """Epochs between calls of `task.validate`; 0 for never."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
