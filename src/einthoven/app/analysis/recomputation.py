@@ -67,11 +67,7 @@ class Recomputation:
             yield "mesh, fibers, activation or leadfield", f"do not fit together: {error}"
 
     def _patient_faults(self, store: Path, patient: Patient) -> Iterator[Fault]:
-        """Faults of one patient's numbers by eq. (3), and, if deep, of all others.
-
-        Raises:
-            ModuleNotFoundError: deep, in an install without the extra patients.
-        """
+        """Faults of one patient's numbers by eq. (3), and, if deep, of all others."""
         try:
             import_module("numba")  # the wave's sweep is compiled
         except ModuleNotFoundError as error:
@@ -182,11 +178,7 @@ def _off(names: Sequence[str], found: np.ndarray, expected: np.ndarray) -> Itera
 
 
 def _lead_field_settings(store: Path, patient: Patient) -> LeadFieldSettings | None:
-    """Conductivities and kind of gradients; None if no data set with its config is beside.
-
-    Raises:
-        BadInput: a config of another version.
-    """
+    """Conductivities and kind of gradients; None if no data set with its config is beside."""
     beside = store.parent.parent / DATASET
     if not beside.exists():
         return None

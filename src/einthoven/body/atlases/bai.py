@@ -145,9 +145,6 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
     """Unit normal [3] and height in mm of the plane that cuts the base.
 
     The normal is that of the LV's top, where a step out of the cavity also leaves the LV.
-
-    Raises:
-        BadInput: there is no such place.
     """
     points, faces = lv
     area = triangle_area_vectors(points, faces)
@@ -214,11 +211,7 @@ def _files(folder: Path, phase: str) -> list[Path]:
 
 
 def _read_csv(path: Path) -> np.ndarray:
-    """Numbers of a CSV file, plain or gzipped.
-
-    Raises:
-        BadInput: the file is not a table of numbers.
-    """
+    """Numbers of a CSV file, plain or gzipped."""
     try:
         return np.loadtxt(path, delimiter=",", ndmin=1)
     except (OSError, ValueError, EOFError) as error:
@@ -260,11 +253,7 @@ def _name_parts(points: np.ndarray, faces: np.ndarray, parts: np.ndarray, path: 
 
 
 def _piece(model: ShapeModel, tag: Surface) -> Piece:
-    """One surface of the mean, closed and outward.
-
-    Raises:
-        BadInput: it is neither closed nor a shell with one opening.
-    """
+    """One surface of the mean, closed and outward."""
     import pyvista as pv
 
     faces = model.faces[model.face_tags == tag]

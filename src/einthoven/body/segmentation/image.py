@@ -199,11 +199,7 @@ _SIGN = {"left": 1.0, "right": -1.0, "posterior": 1.0, "anterior": -1.0, "superi
 
 
 def _metaimage(path: Path) -> LabelImage:
-    """The image of a .mha file, in mm and LPS.
-
-    Raises:
-        BadInput: a key is missing, or there are fewer values than the header says.
-    """
+    """The image of a .mha file, in mm and LPS."""
     header, data = _header(path)
     if missing := [k for k in ("NDims", "DimSize", "ElementType", "ElementDataFile")
                    if k not in header]:  # fmt: skip

@@ -113,11 +113,7 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
 
 
 def _physiology(patient: Patient) -> Group:
-    """Speeds and durations, from the settings that the stages were made with.
-
-    Raises:
-        BadInput: a stage from another version has no settings.
-    """
+    """Speeds and durations, from the settings that the stages were made with."""
     sections = {
         "purkinje": patient.purkinje.settings,
         "activation": next(iter(patient.activations.values())).settings,
@@ -132,11 +128,7 @@ def _physiology(patient: Patient) -> Group:
 
 
 def _check_groups(groups: Mapping[str, Group]) -> None:
-    """Check that all variables of the layout are there, with consistent lengths and names.
-
-    Raises:
-        BadInput: names the group, and the variable that is missing or differs.
-    """
+    """Check that all variables of the layout are there, with consistent lengths and names."""
     sizes = dict(STAGE_SIZES)
     for group, arrays in groups.items():
         for variable in PATIENT_LAYOUT[group]:

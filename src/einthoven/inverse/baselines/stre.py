@@ -60,12 +60,7 @@ class Stre(CriterionMethod):
     """Ratio lambda_t^2 / lambda_s^2, mm^-4; None: by the criterion, which must be a `Minimum`."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate whose `reg_weight` is lambda_s; `numbers` has lambda_t as temporal_weight.
-
-        Raises:
-            NotConverged: the criterion finds no weight for any ratio.
-            BadInput: a criterion without a score for the ratio, or too few instants.
-        """
+        """Estimate whose `reg_weight` is lambda_s; `numbers` has lambda_t as temporal_weight."""
         transfer, body = problem.transfer, problem.body_potentials
         modal, ratio = modal_problem(transfer, body, problem.surface, self.window), self.ratio
         if ratio is None:

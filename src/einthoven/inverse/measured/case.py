@@ -157,11 +157,7 @@ def prepare(
 
 
 def _dead(body: ChannelRecording) -> dict[str, str]:
-    """Dead leads by name, with their faults.
-
-    Raises:
-        BadInput: most leads are dead.
-    """
+    """Dead leads by name, with their faults."""
     bad = dict(dead_leads(body))
     if len(bad) > MOST_DEAD * len(body.channels):
         shown = "; ".join(f"{name} {reason}" for name, reason in list(bad.items())[:5])
@@ -216,12 +212,7 @@ def _beat_notes(
 def _raise_if_misplaced(
     name: str, potentials: np.ndarray, smoothness: Smoothness, bad: dict[str, str]
 ) -> list[str]:
-    """Add leads that their neighbours contradict to `bad`, and check the order of all others.
-
-    Raises:
-        BadInput: potentials are as rough on the torso as in a random order, or much smoother if all
-            rows are shifted by one.
-    """
+    """Add leads that their neighbours contradict to `bad`, and check the order of all others."""
     channels = smoothness.electrodes.channels
     if len(channels) < ENOUGH:
         return [f"order: {len(channels)} electrodes are too few to check it"]

@@ -91,9 +91,6 @@ def _counts_from_one(points: np.ndarray, faces: np.ndarray) -> bool:
     """Whether faces number points from 1: only then they fit, or edges become much shorter.
 
     The wrong numbering is closed as well, but joins points that are far from each other.
-
-    Raises:
-        BadInput: through `_raise_if_open` where neither numbering fits.
     """
     if faces.min() == 0:
         return False

@@ -83,11 +83,7 @@ def publish_folder(
 
 
 def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Path) -> int:
-    """Write the same layout with few patients, of the test split first.
-
-    Raises:
-        BadInput: it is too large for a sample.
-    """
+    """Write the same layout with few patients, of the test split first."""
     split = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
     order = {"test": 0, "val": 1, "train": 2}
     by_name = {path.name.removesuffix(".zarr.zip"): path for path in patients}
@@ -131,11 +127,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unzip(store: Path, folder: Path) -> None:
-    """Extract the members of a store as files.
-
-    Raises:
-        BadInput: a member's name leads out of the folder.
-    """
+    """Extract the members of a store as files."""
     with zipfile.ZipFile(store) as archive:
         for member in archive.namelist():
             if not (folder / member).resolve().is_relative_to(folder.resolve()):

@@ -77,11 +77,7 @@ class NetworkMethod(Method):
                 )
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate of the trained network; `numbers` has the losses and the number of steps.
-
-        Raises:
-            BadInput: fewer than five instants.
-        """
+        """Estimate of the trained network; `numbers` has the losses and the number of steps."""
         domain = SpaceTime(problem.surface, problem.time / problem.ms_per_unit)
         body = problem.body_potentials / self.mv_per_unit
         with torch_threads(1):
