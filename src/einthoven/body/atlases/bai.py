@@ -56,23 +56,11 @@ SLACK_MM = 1.0
 """Tolerance of the test that one surface's box encloses another's."""
 
 
-def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
-    """One closed surface around the myocardium, with the base cut by a plane.
+def _wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
+    """One closed surface around the myocardium, outward: EPI, LV_ENDO, RV_ENDO and a plane BASE.
 
     The muscle is the region inside the LV's outside or within 3 mm of the RV cavity, but in neither
     cavity. Its boundary is found by marching cubes on the signed distances.
-
-    Args:
-        lv: LV cavity, closed, faces outward.
-        lv_epi: outside of the LV (or its muscle alone), closed, faces outward.
-        rv: RV cavity, closed, faces outward.
-
-    Returns:
-        EPI, LV_ENDO, RV_ENDO, BASE, outward.
-
-    Raises:
-        BadInput: the LV is not closed by a top.
-        StepFailed: the wall is not one closed surface.
     """
     up, height = _base_plane(lv, lv_epi, rv)
     across = np.linalg.svd(up[None])[2][1]
@@ -181,7 +169,7 @@ def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
     """
     model = read_surfaces(folder, phase, n_modes)
     pieces = [_piece(model, tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.RV_ENDO)]
-    return carry(model, wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
+    return carry(model, _wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
 
 
 def read_surfaces(folder: Path, phase: str, n_modes: int) -> ShapeModel:

@@ -180,7 +180,7 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
                 f"{name}: no address for phase {phase} is known; pass the files with --from"
             )
         source = to / name
-        download(atlas, source)
+        _download(atlas, source)
     if not source.exists():
         raise BadInput(f"{source}: no such file or folder")
     with tempfile.TemporaryDirectory() as unpacked:
@@ -192,12 +192,8 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
     return out
 
 
-def download(atlas: PublishedAtlas, folder: Path) -> None:
-    """Download the files of an atlas into a folder.
-
-    Raises:
-        BadInput: a download failed; the message says where the files are and where to put them.
-    """
+def _download(atlas: PublishedAtlas, folder: Path) -> None:
+    """Download the files of an atlas into a folder; a failure says where to put them by hand."""
     logger.info("%s: %s", atlas.name, atlas.licence)
     for remote in atlas.files:
         step(f"fetching {remote.name}")

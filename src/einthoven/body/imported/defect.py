@@ -95,7 +95,7 @@ def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
                 draw(error, picture)
                 drawn = True
             else:
-                drawn = draw_overview(row, picture)
+                drawn = _draw_overview(row, picture)
         except Exception as failure:  # a machine without OpenGL, or a full disk
             logger.warning("no picture of what was refused: %s", failure)
             drawn = False
@@ -103,7 +103,7 @@ def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
         raise BadInput(f"{row.patient}: {error}{seen}") from error
 
 
-def draw_overview(row: Row, path: Path) -> bool:
+def _draw_overview(row: Row, path: Path) -> bool:
     """Write a PNG of all files of a patient, unchanged, in one frame; return whether there is one.
 
     Units and axes are those of the files, because either may be wrong; the figure shows what the

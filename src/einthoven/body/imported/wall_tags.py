@@ -58,18 +58,11 @@ class Pockets(NamedTuple):
         return self.label[tuple(np.clip(ids, 0, np.array(self.label.shape) - 1).T)]
 
 
-def find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
+def _find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
     """Both cavities of a closed wall around two ventricles, open at any number of valves.
 
     A ball is rolled over the outside (morphological closing). What is neither wall nor reached by
     the ball is cavity. The radius grows until two deep cavities remain.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], closed.
-
-    Raises:
-        BadInput: there are no two such cavities.
     """
     from scipy.ndimage import distance_transform_edt, label
 
@@ -180,7 +173,7 @@ def _seeds(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.nda
     """Tags [face] of unambiguous faces; 0 elsewhere. Left and right are not decided here."""
     from scipy.spatial import cKDTree
 
-    pockets = find_pockets(points, faces)
+    pockets = _find_pockets(points, faces)
     centres = points[faces].mean(axis=1)
     ahead = np.stack([pockets.at(centres + k * STEP_MM * normals) for k in (1, 2)])
     cavity = np.maximum(ahead.max(axis=0), 0)

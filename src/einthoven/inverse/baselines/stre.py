@@ -69,7 +69,7 @@ class Stre(CriterionMethod):
                     f"stre: criterion {self.criterion.name} has no score by which pairs of weights "
                     "can be compared: take evidence, gcv or robust-gcv, or give the ratio"
                 )
-            ratio = chosen_ratio(self.criterion, modal)
+            ratio = _chosen_ratio(self.criterion, modal)
         weight = self.criterion.choose(modal.spectrum(ratio))
         diagnostics = Diagnostics(
             reg_weight=weight,
@@ -225,12 +225,8 @@ def temporal_modes(n_time: int, window: int) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
-def chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
-    """Ratio lambda_t^2 / lambda_s^2 that minimises the criterion with its lambda_s.
-
-    Raises:
-        NotConverged: no ratio has a lambda_s.
-    """
+def _chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
+    """Ratio lambda_t^2 / lambda_s^2 that minimises the criterion with its lambda_s."""
 
     def least(log_ratio: float) -> float:
         spectrum = problem.spectrum(np.exp(log_ratio))

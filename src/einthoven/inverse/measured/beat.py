@@ -50,12 +50,12 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     potentials = potentials - potentials.mean(axis=0)  # the reference's own waves are no QRS
     peaks = qrs_peaks(potentials, step)
     if len(peaks) == 1:
-        baseline = isoelectric(potentials, rate_hz, int(peaks[0]))
+        baseline = _isoelectric(potentials, rate_hz, int(peaks[0]))
         start = 0.0 if baseline is None else baseline[0]
         return BeatWindow(start, potentials.shape[1] * step, baseline, 1)
     cycle = float(np.median(np.diff(peaks)))
     for peak in peaks:
-        baseline = isoelectric(potentials, rate_hz, int(peak))
+        baseline = _isoelectric(potentials, rate_hz, int(peak))
         low, high = (int(peak + share * cycle) for share in AFTER_SHARES)
         if baseline is not None and high < potentials.shape[1]:
             level = level_of(potentials, rate_hz, baseline)[:, None]
@@ -65,14 +65,8 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     return BeatWindow(0.0, potentials.shape[1] * step, None, len(peaks))
 
 
-def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[float, float] | None:
-    """Start and end, ms, of the quietest segment before a QRS; None where nothing is quiet.
-
-    Args:
-        potentials: [channel, time] mV.
-        rate_hz: samples per second.
-        peak: sample of the QRS where the potentials change fastest.
-    """
+def _isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[float, float] | None:
+    """Start and end, ms, of the quietest segment before the QRS whose steepest sample is `peak`."""
     step = 1000.0 / rate_hz
     change = _change(potentials, step)
     first = max(0, peak - round(BEFORE_MS / step))

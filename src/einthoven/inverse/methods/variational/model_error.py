@@ -262,10 +262,10 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
     ]
     optimum = min(ends, key=lambda end: float(end.fun))
     best = ErrorSizes(*np.exp(np.clip(optimum.x, low, high)).tolist())
-    return ModelError(observed, with_expected_amplitude(observed, residual, best))
+    return ModelError(observed, _with_expected_amplitude(observed, residual, best))
 
 
-def with_expected_amplitude(
+def _with_expected_amplitude(
     observed: Observed, residual: np.ndarray, sizes: ErrorSizes
 ) -> ErrorSizes:
     """Root mean square of the amplitude's posterior, with a flat prior and the other sizes fixed.

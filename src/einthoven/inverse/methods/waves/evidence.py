@@ -225,9 +225,6 @@ class WaveData:
         Args:
             starts: of searches, the best of which counts; parameters that are 0 stay 0.
             centre: of the wide prior, `Hyperparameters.improbability`.
-
-        Raises:
-            NotConverged: a search did not end.
         """
         optima = [self._search(start, centre) for start in starts]
         return min(optima, key=lambda optimum: optimum[1])
