@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import write_text
 
 MM_PER_UNIT = 1e-3
 CORNERS = {"Tt": 4, "Tr": 3}
@@ -58,8 +58,7 @@ def write_carp(
     files = []
     for suffix, lines in texts.items():
         files.append(base.with_name(base.name + suffix))
-        with atomic(files[-1]) as temporary:
-            temporary.write_text("".join(lines))
+        write_text(files[-1], "".join(lines))
     return files
 
 

@@ -262,11 +262,7 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
 
 def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> None:
     """One side: picture, marks with their times, and labels of the isochrones."""
-    lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
-    width, height = heart.half_size
-    edges, colours = heart_map.bands.edges, heart_map.bands.colours
-    image = heart.image(heart_map.values, (edges[0], edges[-1]), colours, lines, side)
-    axes.imshow(image, extent=(-width, width, -height, height))
+    lines = draw_picture(axes, heart, heart_map.values, heart_map.bands, side)
     taken = list[np.ndarray]()
     for node in heart_map.marks:
         if heart.is_visible(heart.points[node], side):
@@ -279,11 +275,23 @@ def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side
             taken += [place, place - (0.0, 0.6 * LABEL_GAP_MM)]
     for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
         axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+
+
+def draw_picture(
+    axes: Axes, view: HeartView, values: np.ndarray, bands: Bands, side: Side, size: float = 8
+) -> pv.PolyData:
+    """Values [node] from one side, with the patient's sides in letters of a size: the isolines."""
+    width, height = view.half_size
+    limits = bands.edges[0], bands.edges[-1]
+    lines = view.isolines(values, bands.edges[1:-1])
+    image = view.image(np.clip(values, *limits), limits, bands.colours, lines, side)
+    axes.imshow(image, extent=(-width, width, -height, height))
     for x, letter in zip((0.02, 0.98), side.ends):
         axes.text(x, 0.02, letter, transform=axes.transAxes, color="#666666",
-                  ha="left" if x < 0.5 else "right", size=8)  # fmt: skip
+                  ha="left" if x < 0.5 else "right", size=size)  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+    return lines
 
 
 def _labels(

@@ -17,6 +17,7 @@ from einthoven.base.plots.heart_maps import (
     HeartMap,
     HeartView,
     Side,
+    draw_picture,
     heart_maps_figure,
 )
 from einthoven.base.plots.style import house_style, new_figure
@@ -54,22 +55,12 @@ def draw_map(
     electrodes: ElectrodeMarks | None = None,
 ) -> None:  # fmt: skip
     """One surface from one side, with isolines, the ends of the picture, and electrodes."""
-    width, height = surface.half_size
-    lines = surface.isolines(panel.values, scale.edges[1:-1])
-    limits = scale.edges[0], scale.edges[-1]
-    clipped = np.clip(panel.values, *limits)
-    image = surface.image(clipped, limits, scale.colours, lines, side)
-    axes.imshow(image, extent=(-width, width, -height, height))
+    draw_picture(axes, surface, panel.values, scale, side, size=7)
     if electrodes is not None:
         seen = [surface.is_visible(point, side) for point in electrodes.points]
         x, y = surface.place(electrodes.points[seen], side).T
         axes.scatter(x, y, c=electrodes.values[seen], s=16, cmap=scale.colours, edgecolors="white",
                      norm=BoundaryNorm(scale.edges, scale.colours.N), linewidths=0.7)  # fmt: skip
-    for place, letter in zip((0.02, 0.98), side.ends):
-        axes.text(place, 0.02, letter, transform=axes.transAxes, color="#666666", size=7,
-                  ha="left" if place < 0.5 else "right")  # fmt: skip
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
     axes.set_xlabel(panel.caption, size=7)
 
 

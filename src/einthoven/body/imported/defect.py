@@ -12,6 +12,7 @@ from einthoven.base.core.log import logger
 from einthoven.base.core.vtk import quiet_vtk
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.plots.given_files import GivenLabels, GivenPart, given_files_figure
+from einthoven.base.plots.style import write_figures
 from einthoven.body.imported.read import parts_of, read_cloud, read_points, read_surface
 from einthoven.body.imported.sheet import Row
 from einthoven.body.segmentation.image import raw_labels
@@ -115,8 +116,7 @@ def _draw_overview(row: Row, path: Path) -> bool:
     stated = f"unit {row.unit or 'not stated'}, axes {row.axes or 'not stated'}"
     title = f"{row.patient}: the files as they are; {stated}"
     figure = given_files_figure(parts, image, _axes(row), title)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    write_figures({path.name: figure}, path.parent)
     return True
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from einthoven.base.core.errors import BadInput, EinthovenError
-from einthoven.base.core.files import atomic
 from einthoven.base.core.log import step
 from einthoven.base.core.tags import Surface
+from einthoven.base.core.vtk import save_vtk
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.base.geometry.surfaces import Surfaces, check_closed
 from einthoven.body.anatomy.shape.pieces import capped
@@ -76,10 +76,7 @@ def write_wall(heart: SegmentedHeart, path: Path) -> None:
     mesh = pv.PolyData.from_regular_faces(heart.wall.points, heart.wall.faces)
     mesh.cell_data["face_tags"] = heart.wall.face_tags
     mesh.cell_data["surface_sd_mm"] = heart.surface_sd_mm
-    with atomic(path) as temporary:
-        vtp = temporary.with_suffix(".vtp")
-        mesh.save(vtp)
-        vtp.replace(temporary)
+    save_vtk(mesh, path)
 
 
 def is_label_image(place: str) -> bool:

@@ -23,6 +23,7 @@ from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.reliability import normal_bound_ratio
 from einthoven.base.plots.ecg_paper import ecg_figure
 from einthoven.base.plots.errors import torso_map_figure
+from einthoven.base.plots.style import write_figures
 from einthoven.data.patient.anatomy import HEART, Anatomy, Electrodes
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
@@ -104,8 +105,7 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None
             {patient.name: prediction.heart_sd_deg.mean(axis=1)},
             "stated deviation of the direction, mean over the heart (degrees)",
         )  # fmt: skip
-    for name, figure in figures.items():
-        figure.savefig(to / name, metadata={"Software": None})
+    write_figures(figures, to)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ class BodyEcgs:
         for k, scenario in enumerate(self.scenarios):
             title, mean = f"{self.patient}, {scenario}", self.ecg[:, k].mean(axis=0)
             figure = ecg_figure(self.time, {label: mean}, title, {label: (low[k], high[k])})
-            figure.savefig(to / f"ecg_bodies_{scenario}.png", metadata={"Software": None})
+            write_figures({f"ecg_bodies_{scenario}.png": figure}, to)
 
 
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import atomic, write_text
 
 PER_MV = 1000.0
 """Digital units per mV: one is a microvolt."""
@@ -113,8 +113,7 @@ def write_wfdb(
         raise BadInput(f"{path.parent}: {error}") from error
     with atomic(path.with_suffix(".dat")) as temporary:
         temporary.write_bytes(samples.tobytes())
-    with atomic(path) as temporary:
-        temporary.write_text("\n".join([*lines, *(f"# {comment}" for comment in comments)]) + "\n")
+    write_text(path, "\n".join([*lines, *(f"# {comment}" for comment in comments)]) + "\n")
 
 
 def tables_of(tree: xr.DataTree) -> dict[str, Table]:
