@@ -152,12 +152,7 @@ def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:
 
 
 def _restricted(fields: LeadFieldGradients, inside: np.ndarray) -> LeadFieldGradients:
-    """The lead fields, followed for each region by those that are zero outside it.
-
-    Args:
-        fields: lead fields of some electrodes.
-        inside: [region, heart cell].
-    """
+    """The lead fields, followed by those that are zero outside each region [region, cell]."""
     n_regions = len(inside)
     parts = inside[:, None, :, None] * fields.grad  # [region, electrode, heart cell, 3]
     names = [f"{name} of {k}" for k in range(n_regions) for name in fields.electrode_names]

@@ -59,14 +59,7 @@ def cast_ray(
 ) -> np.ndarray:
     """First hit of a ray on the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        origin: [3] mm.
-        direction: [3], any length but zero.
-
-    Returns:
-        [3] mm.
+    points [vertex, 3] mm, faces [face, 3], origin [3] mm, direction [3] of any length -> [3] mm.
 
     Raises:
         BadInput: the ray misses.

@@ -16,13 +16,9 @@ STEPS_PER_EDGE = 8
 
 
 def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
-    """The boundary of a piece of surface, in the direction of its triangles.
+    """The boundary of a piece of surface [face, 3], in the direction of its triangles.
 
-    Args:
-        faces: [face, 3], consistently oriented.
-
-    Returns:
-        Vertex ids [corner] in order, one array per loop; the loop with the smallest id first.
+    Vertex ids [corner] in order, one array per loop; the loop with the smallest id first.
 
     Raises:
         StepFailed: edges with three triangles, inconsistent orientation, or a boundary that touches

@@ -8,16 +8,9 @@ from einthoven.base.geometry.simplex import triangle_area_vectors
 def points_on_surface(
     points: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points uniform by area, and the unit normals of their triangles.
+    """Points uniform by area [count, 3] mm, and the unit normals [count, 3] of their triangles.
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        count: number of points.
-        rng: random generator.
-
-    Returns:
-        points [count, 3] mm and normals [count, 3].
+    points [vertex, 3] mm, faces [face, 3].
     """
     area_vectors = triangle_area_vectors(points, faces)
     area = np.linalg.norm(area_vectors, axis=1)

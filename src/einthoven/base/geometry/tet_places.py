@@ -19,13 +19,7 @@ class TetPlaces:
 
     @classmethod
     def of(cls, points: np.ndarray, cells: np.ndarray, places: np.ndarray) -> Self:
-        """Locate points in the cells of a mesh.
-
-        Args:
-            points: [node, 3] mm.
-            cells: [cell, 4], at least one.
-            places: [place, 3] mm.
-        """
+        """Locate places [place, 3] mm in a mesh, points [node, 3] mm, cells [cell, 4]."""
         import pyvista as pv
 
         cells, points = np.asarray(cells), np.asarray(points, float)

@@ -95,13 +95,7 @@ def spatiotemporal_times(
 def gradient_lengths(points: np.ndarray, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Area-weighted RMS, over the triangles at a node, of the P1 surface gradient.
 
-    Args:
-        points: [node, 3] mm.
-        faces: [face, 3].
-        values: [node, time].
-
-    Returns:
-        [node, time], unit of the values per mm.
+    points [node, 3] mm, faces [face, 3], values [node, time] -> [node, time], their unit per mm.
     """
     corners = points[faces]
     normal = triangle_area_vectors(points, faces)

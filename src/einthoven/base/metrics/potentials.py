@@ -29,13 +29,10 @@ class PotentialErrors:
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
-        """All errors of an estimate.
+        """All errors of an estimate; both are [node, time] in the same unit.
 
         A constant at a node, which a unipolar electrogram does not determine, does not matter to
         CC. An estimate that varies nowhere has correlation 0.
-
-        Args:
-            predicted, reference: [node, time], the same unit.
 
         Raises:
             BadInput: shapes differ, NaN, or a reference that is zero or does not vary in time.
@@ -61,10 +58,7 @@ class PotentialErrors:
 def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Pearson's correlation along time of each node whose reference varies: [at most node].
 
-    An estimate that does not vary has correlation 0.
-
-    Args:
-        predicted, reference: [node, time].
+    Both are [node, time]. An estimate that does not vary has correlation 0.
 
     Raises:
         BadInput: shapes differ, NaN, or no reference varies.

@@ -25,10 +25,7 @@ N_SURFACE_POINTS = 5_000
 
 
 def chamfer(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean distance to the closest point of the other cloud, both ways, halved: eq. (8).
-
-    Args:
-        first, second: [point, 3] mm.
+    """Mean distance between clouds [point, 3] mm to the closest point, both ways, halved: eq. (8).
 
     Raises:
         BadInput: NaN or an empty cloud.

@@ -149,10 +149,7 @@ def direction_lines(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Short lines along directions, lifted away from a middle: points [2 line, 3], edges [line, 2].
 
-    Args:
-        centres: [line, 3] mm.
-        directions: [line, 3], unit.
-        middle: [3] mm.
+    centres [line, 3] mm, directions [line, 3] unit vectors, middle [3] mm.
     """
     outwards = centres - middle
     lifted = centres + OFF_SURFACE_MM * outwards / np.linalg.norm(outwards, axis=1, keepdims=True)
@@ -167,10 +164,7 @@ def streamline_image(
 ) -> np.ndarray:
     """Streamlines of grad Z about the heart's surface (Figs. 2 and 5 of Dokuchaev 2026).
 
-    Args:
-        lines: each [k, 3] mm.
-        points: [node, 3] mm; faces: [face, 3] of the heart.
-        colour: of the lines.
+    Each line is [k, 3] mm; points [node, 3] mm, faces [face, 3] of the heart.
     """
     plotter = new_plotter(*SIZE_PX)
     heart = surface(points, faces)
@@ -244,11 +238,9 @@ def anatomy_image(
 def mesh_image(
     points: np.ndarray, cells: np.ndarray, cell_tags: np.ndarray, origin: np.ndarray
 ) -> np.ndarray:
-    """Tetrahedra behind a frontal cut through a point, coloured by tissue.
+    """Tetrahedra behind a frontal cut through the origin [3] mm, coloured by tissue.
 
-    Args:
-        points: [node, 3] mm; cells: [cell, 4]; cell_tags: [cell] core.tags.Tissue.
-        origin: [3] mm.
+    points [node, 3] mm, cells [cell, 4], cell_tags [cell] core.tags.Tissue.
     """
     behind = points[cells].mean(axis=1)[:, 1] > origin[1]
     grid = tetrahedra(points, cells[behind])

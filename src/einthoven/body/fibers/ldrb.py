@@ -174,13 +174,7 @@ def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
 def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
     """Rotate frames by the fibre angle about the transmural axis, then the sheet angle about f0.
 
-    Args:
-        frame: [point, 3, 3] of `axis`.
-        alpha: [point] rad.
-        beta: [point] rad.
-
-    Returns:
-        [point, 3, 3] with columns f0, s0, n0.
+    Frames [point, 3, 3] of `axis`, angles [point] rad -> [point, 3, 3] with columns f0, s0, n0.
     """
     zero, one = np.zeros_like(alpha), np.ones_like(alpha)
     ca, sa, cb, sb = np.cos(alpha), np.sin(alpha), np.cos(beta), np.sin(beta)
@@ -190,18 +184,10 @@ def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray
 
 
 def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Spherical interpolation from frame a (t = 0) to b (t = 1), up to the signs of the axes.
+    """Spherical interpolation of frames [point, 3, 3] from a (t = 0) to b (t = 1), t [point].
 
     It starts from that right-handed frame, among the four with the axes of a up to sign, which is
     nearest to b.
-
-    Args:
-        frame_a: [point, 3, 3].
-        frame_b: [point, 3, 3].
-        t: [point] in 0 to 1.
-
-    Returns:
-        [point, 3, 3].
     """
     x, y, z, w = Rotation.from_matrix(frame_a).as_quat().T
     end = Rotation.from_matrix(frame_b).as_quat()

@@ -46,13 +46,9 @@ UNTANGLING_ROUNDS = 12
 
 
 def even_out(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Remesh slivers and their neighbours, tag by tag, so that boundaries of tags stay.
+    """Remesh slivers of a closed surface, mm, and their neighbours, tag by tag; list the changes.
 
-    Args:
-        surface: closed and oriented, mm.
-
-    Returns:
-        The surface and a list of changes.
+    Boundaries of tags stay.
     """
     bad = _slivers(surface)
     n = int(bad.sum())

@@ -23,18 +23,11 @@ Edges = dict[tuple[int, ...], list[int]]
 
 
 def gamma_quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Three times the inscribed over the circumscribed radius: 1 regular, 0 flat.
+    """Three times the inscribed over the circumscribed radius, [cell] in [0, 1]: 1 regular, 0 flat.
 
     gamma = 3 r / R with r = 3 V / (face areas) and 24 V R = sqrt(s (s - 2a) (s - 2b) (s - 2c)),
     where a, b, c are the products of opposite edge lengths and s their sum (Crelle's formula).
-    This is gmsh's `gamma`; flat and inverted cells get 0.
-
-    Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
-
-    Returns:
-        [cell] in [0, 1].
+    This is gmsh's `gamma`; flat and inverted cells get 0. points [node, 3] mm, cells [cell, 4].
     """
     origin = points[cells[:, 0]]
     ab, ac, ad = (points[cells[:, k]] - origin for k in (1, 2, 3))

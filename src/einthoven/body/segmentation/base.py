@@ -111,14 +111,8 @@ def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
     """The plane z = slopes @ (x, y) + height in which the heart's columns end, if it is oblique.
 
     A column that is labelled in one slice and not in the next ends between them; the plane is the
-    least squares fit to the middles of these intervals.
-
-    Args:
-        stack: upright.
-        top: the topmost complete slice.
-
-    Returns:
-        slopes [2] and height in mm; None if the columns end in one slice, or in no plane.
+    least squares fit to the middles of these intervals. None if the columns end in one slice, or in
+    no plane.
     """
     polygons, foot = stack.contours["epi"], max(top - FOOT_SLICES, 0)
     corners = np.concatenate(polygons[foot])

@@ -145,9 +145,7 @@ PARAMETERS = (
 def hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:
     """Set the sites that a pattern does not have to NaN, in place: paced-2 has site1 and site2.
 
-    Args:
-        parameters: [beat, parameter] in the order of `PARAMETERS`.
-        pattern: [beat] names.
+    parameters [beat, parameter] in the order of `PARAMETERS`, pattern [beat] names.
     """
     count = np.array([int(name.removeprefix("paced-")) if name.startswith("paced-") else 0
                       for name in pattern])  # fmt: skip

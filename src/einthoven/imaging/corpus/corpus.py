@@ -77,10 +77,7 @@ class Corpus:
         return len(self.activation_time)
 
     def ecg(self, forward: str) -> np.ndarray:
-        """[beat, 12, 500] mV.
-
-        Args:
-            forward: name of an `EcgOrigin`.
+        """[beat, 12, 500] mV of a forward model, the name of an `EcgOrigin`.
 
         Raises:
             BadInput: no beat has an ECG of this forward model.

@@ -187,15 +187,9 @@ def traces(
 ) -> np.ndarray:
     """The transmembrane potential of cells by when they are activated and how long they last.
 
-    The upstroke is that of a travelling wave (`electrophysiology.cells.front`). A duration beyond
-    the family's is that of its nearest member.
-
-    Args:
-        activation_time: [beat, point] ms. apd90: [beat, point] ms.
-        conditions: [beat] what each beats under.
-
-    Returns:
-        [beat, point, 500] mV float32, at 0, 1, ... ms.
+    Times and APD90 [beat, point] ms, conditions [beat] -> [beat, point, 500] mV float32, at 0, 1,
+    ... ms. The upstroke is that of a travelling wave (`electrophysiology.cells.front`). A duration
+    beyond the family's is that of its nearest member.
     """
     found = np.empty((*np.shape(activation_time), N_TIMES), np.float32)
     every_ms = round(1.0 / ECG_STEP_MS) * np.arange(N_TIMES)

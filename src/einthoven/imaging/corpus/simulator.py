@@ -114,11 +114,7 @@ class Simulator:
         return self.beat(case, tau - tau.min())
 
     def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
-        """Beat of a case's cells and conductivities at given activation times.
-
-        Args:
-            case: whose pattern, sites and speeds do not matter.
-            tau: [node] ms.
+        """Beat of a case's cells and conductivities at given activation times [node] ms.
 
         Raises:
             BadInput: as `simulate`.

@@ -32,15 +32,10 @@ _PREFIX = {"MID": "mid", "SEPTM": "mid", "EPI": "outer"}
 
 
 def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Values of the 75 points by their place in bull's-eyes.
+    """Values [75] of the points by their place in bull's-eyes: wall (endo, mid, outer) -> [30].
 
-    A mid-septal point, which has a partner on each side, is drawn in the LV's segment.
-
-    Args:
-        values: [75].
-
-    Returns:
-        wall (endo, mid, outer) -> [30], NaN where the wall has no point.
+    A mid-septal point, which has a partner on each side, is drawn in the LV's segment. NaN where
+    the wall has no point.
     """
     placed = {wall: np.full(len(segment_places()), np.nan) for wall in LAYERS}
     for name, value in zip(NAMES, values):

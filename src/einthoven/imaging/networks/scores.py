@@ -109,11 +109,7 @@ class Errors:
         return MapScores(len(values["time"]), **numbers)
 
     def by_pattern(self, pattern: np.ndarray) -> dict[str, float]:
-        """Pattern of activation -> mean error of its beats' times, ms.
-
-        Args:
-            pattern: [beat] names.
-        """
+        """Pattern of activation -> mean error, ms, of the times of its beats, of names [beat]."""
         error = self.values["time"].mean(axis=1)
         return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
 

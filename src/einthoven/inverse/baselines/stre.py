@@ -174,13 +174,9 @@ class ModalProblem:
 def modal_problem(
     transfer: np.ndarray, body_potentials: np.ndarray, surface: SourceSurface, window: int
 ) -> ModalProblem:
-    """Problem in the modes of space and time.
+    """Problem in the modes of space and time; `window` as in `Stre`.
 
-    Args:
-        transfer: [electrode, node], 1.
-        body_potentials: [electrode, time] mV.
-        surface: of the heart.
-        window: see `Stre`.
+    transfer [electrode, node] 1, body_potentials [electrode, time] mV.
 
     Raises:
         BadInput: as `temporal_modes`.

@@ -80,9 +80,7 @@ def _isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[flo
 def qrs_of(potentials: np.ndarray, time: np.ndarray) -> tuple[float, float]:
     """Start and end, ms, of the QRS of one beat: the fast changes around the fastest.
 
-    Args:
-        potentials: [channel, time] mV.
-        time: [time] ms.
+    potentials [channel, time] mV, time [time] ms.
     """
     step = float(time[1] - time[0])
     change = _change(potentials, step)

@@ -58,10 +58,6 @@ class MovedSkin:
 def with_skin(patient: Patient, moved: MovedSkin) -> Patient:
     """Patient with the same heart and fibres, in another torso with electrodes on it.
 
-    Args:
-        patient: with anatomy, mesh and fibres.
-        moved: its skin.
-
     Raises:
         BadInput: the other skin is so near to the heart that tetrahedra are inverted.
     """

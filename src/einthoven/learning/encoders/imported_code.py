@@ -31,10 +31,7 @@ class ImportedCode:
     def of_samples(cls, encoder: DeepSdfEncoder, points: np.ndarray, sdf: np.ndarray) -> Self:
         """Code from samples of signed distances; the misfit is that within 3 mm of each surface.
 
-        Args:
-            encoder: trained.
-            points: [sample, 3] mm.
-            sdf: [sample, surface] mm.
+        points [sample, 3] mm, sdf [sample, surface] mm.
 
         Raises:
             BadInput: NaN or wrong shapes.

@@ -69,13 +69,9 @@ class ShapeModel:
         return len(self.sds)
 
     def points(self, coeffs: np.ndarray) -> np.ndarray:
-        """The surface of one individual.
+        """The surface of one individual: [vertex, 3] mm, float64.
 
-        Args:
-            coeffs: [<= mode] in SD; missing ones count as zero.
-
-        Returns:
-            [vertex, 3] mm, float64.
+        Coefficients are [<= mode] in SD; missing ones count as zero.
 
         Raises:
             BadInput: more coefficients than modes, or values that are not finite.

@@ -152,13 +152,7 @@ def regress(
 
 
 def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> None:
-    """Do Gauss-Newton steps on the total loss.
-
-    Args:
-        objective: its network is changed in place.
-        recipe: sizes.
-        generator: of collocation points and instants.
-    """
+    """Do Gauss-Newton steps on the total loss; the network of the objective is changed in place."""
     optimiser = NetworkGaussNewton(objective.network, recipe.memory)
     sampler = Sampler(objective.domain, generator)
     for step in track(range(recipe.steps), "Gauss-Newton"):

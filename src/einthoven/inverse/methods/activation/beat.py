@@ -80,14 +80,9 @@ class BeatProblem:
         time: np.ndarray,
         n_modes: int,
     ) -> Self:
-        """Problem in components, of electrodes.
+        """Problem in components, of electrodes, by the `n_modes` smoothest functions on a heart.
 
-        Args:
-            transfer: [electrode, node], 1.
-            body: [electrode, time] mV.
-            surface: of the heart.
-            time: [time] ms.
-            n_modes: number of smoothest functions on the heart.
+        transfer [electrode, node] 1, body [electrode, time] mV, time [time] ms.
         """
         left, singular, right = np.linalg.svd(transfer, full_matrices=False)
         kept = singular > RANK_TOLERANCE * singular[0]

@@ -99,11 +99,7 @@ class Network:
         return nodes.astype(np.int64) + 1
 
     def without(self, cut: np.ndarray) -> Self:
-        """The network with some edges cut.
-
-        Args:
-            cut: [edge] whether it is cut.
-        """
+        """The network without the edges that are `cut` [edge]."""
         return replace(self, delays=np.where(cut, np.inf, self.delays))
 
     def without_nodes(self, silent: np.ndarray) -> Self:
