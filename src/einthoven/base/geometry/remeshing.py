@@ -84,16 +84,10 @@ def remesh_closed(
 def remesh_to(
     points: np.ndarray, faces: np.ndarray, n_vertices: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A given number of near-uniform vertices on a closed surface.
+    """A given number of near-uniform vertices, at least 12, on a closed surface.
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], a closed surface.
-        n_vertices: of the new surface, at least 12.
-
-    Returns:
-        points [n_vertices, 3] mm on the given surface, and faces [2 n_vertices - 4, 3] int32 of a
-        sphere, oriented outwards.
+    points [vertex, 3] mm, faces [face, 3] -> points [n_vertices, 3] mm on the given surface, faces
+    [2 n_vertices - 4, 3] int32 of a sphere, oriented outwards.
 
     Raises:
         StepFailed: the result is not a sphere with that number of vertices.

@@ -27,15 +27,11 @@ class Minima:
 
 
 def surface_minima(triangles: np.ndarray, values: np.ndarray) -> Minima:
-    """All local minima along the edges of a surface, with their prominences.
+    """All local minima of values [node] along the edges of triangles, with their prominences.
 
     Nodes are added from the lowest to the highest; where two basins meet, the one with the higher
     minimum ends (persistence of dimension zero of the sublevel sets; Edelsbrunner, Letscher and
-    Zomorodian 2002, doi:10.1007/s00454-002-2885-2).
-
-    Args:
-        triangles: [triangle, 3] rows of `values`.
-        values: [node]; nodes outside the triangles are ignored.
+    Zomorodian 2002, doi:10.1007/s00454-002-2885-2). Nodes outside the triangles are ignored.
     """
     check.finite("values", values[np.unique(triangles)])
     edges = unique_edges(np.asarray(triangles))[0]

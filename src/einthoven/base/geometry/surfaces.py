@@ -75,10 +75,7 @@ class Surfaces:
 def check_closed(label: str, points: np.ndarray, faces: np.ndarray) -> None:
     """Check that each directed edge and its opposite occur once, and that the volume is positive.
 
-    Args:
-        label: name of the surface, for messages.
-        points: [vertex, 3] mm.
-        faces: [face, 3].
+    points [vertex, 3] mm, faces [face, 3]; the label names the surface in messages.
 
     Raises:
         BadInput: a condition is violated.

@@ -17,15 +17,9 @@ from einthoven.base.geometry.surface_minima import apart, surface_minima
 
 
 def crossing_times(potentials: np.ndarray, time: np.ndarray, level: float) -> np.ndarray:
-    """First time at which a potential reaches a level, linear between samples.
+    """First time at which a potential reaches a level, linear between samples; NaN: never.
 
-    Args:
-        potentials: [node, time] of transmembrane kind.
-        time: [time] ms, rising.
-        level: in the unit of the potentials.
-
-    Returns:
-        [node] ms; NaN where the level is never reached.
+    potentials [node, time] of transmembrane kind, time [time] ms, rising -> [node] ms.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.

@@ -89,14 +89,10 @@ class FeatureDistribution:
 def hotelling_limit(n_features: int, n_train: int) -> float:
     """Mahalanobis distance that a share LEVEL of new draws of the distribution does not exceed.
 
-    For a known mean and covariance its square follows chi-square. They are estimated from few
-    draws, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
-    chi-square. If there are no more draws than features, the covariance is uninformative, and the
-    narrower chi-square limit puts every new draw out of distribution.
-
-    Args:
-        n_features: d.
-        n_train: n, draws from which mean and covariance were estimated.
+    For a known mean and covariance its square follows chi-square. They are estimated from n draws
+    of d features, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which
+    tends to chi-square. If there are no more draws than features, the covariance is uninformative,
+    and the narrower chi-square limit puts every new draw out of distribution.
     """
     d, n = n_features, n_train
     if n <= d:

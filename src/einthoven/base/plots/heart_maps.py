@@ -115,11 +115,7 @@ class HeartView:
         return len(self.whole.ray_trace(start, end)[0]) == 0
 
     def isolines(self, values: np.ndarray, levels: Sequence[float]) -> pv.PolyData:
-        """Lines of equal values, with `value` and `Normals` at their points.
-
-        Args:
-            values: [node]. levels: of the lines.
-        """
+        """Lines of equal values [node], with `value` and `Normals` at their points."""
         return self._valued(values).contour(list(levels), scalars="value")
 
     def image(

@@ -98,12 +98,7 @@ def body_and_heart_figure(
 def activation_figure(
     heart: HeartView, activation_time: np.ndarray, activation_sd: np.ndarray | None
 ) -> Figure:
-    """Activation times from four sides and, where known, their standard deviations.
-
-    Args:
-        heart: the surface. activation_time: [node] ms, marked where it is earliest.
-        activation_sd: [node] ms.
-    """
+    """Activation times [node] ms from four sides and, where known, their standard deviations."""
     times = Bands.of("activation time (ms)", activation_time)
     earliest = (int(activation_time.argmin()),)
     rows = [HeartMap("activation time", activation_time, times, earliest)]

@@ -96,11 +96,7 @@ CATALOGUE = {name: _read(name, entry) for name, entry in _TABLE.items()}
 
 
 def fetch_file(remote: Remote, folder: Path) -> None:
-    """Put one file into a folder, unless it exists with the right checksum.
-
-    Args:
-        remote: file to download; the members of a zip are extracted.
-        folder: target.
+    """Put one file into a folder, unless it exists with the right checksum; a zip is extracted.
 
     Raises:
         BadInput: no address delivers it complete and unchanged; nothing is left behind.

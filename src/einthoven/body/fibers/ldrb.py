@@ -70,12 +70,7 @@ def with_measured_fibers(ruled: Fibers, heart: Heart, measured: MeasuredTissue) 
 
     Sheets are those of the rule, made perpendicular to the fibre: n0 is the rule's without its
     component along the fibre (or s0 is, where n0 is nearly the fibre), and s0 = n0 x f0. Each fibre
-    has the sign that is nearest to the rule's.
-
-    Args:
-        ruled: rule-based fibres of the same heart.
-        heart: in the frame of `measured`.
-        measured: measured fibres.
+    has the sign that is nearest to the rule's. The heart is in the frame of `measured`.
     """
     f0, gap = measured.fiber_at(heart.centroids)
     f0 *= np.where(np.einsum("ci,ci->c", f0, ruled.f0) < 0, -1.0, 1.0)[:, None]

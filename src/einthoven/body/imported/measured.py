@@ -146,11 +146,7 @@ def _direction(tensors: np.ndarray) -> np.ndarray:
 
 
 def check_holes(measured: MeasuredTissue, heart: Surfaces) -> list[str]:
-    """Text on how far values are extrapolated, in the common frame.
-
-    Args:
-        measured: of the patient's files.
-        heart: the surfaces of the muscle's future mesh.
+    """Text on how far values are extrapolated to the muscle's future mesh, in the common frame.
 
     Raises:
         Defect: a place of the heart's surface or of its own mesh is too far from any value.

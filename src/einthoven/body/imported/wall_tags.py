@@ -118,19 +118,13 @@ def _spread_over(corners: np.ndarray) -> np.ndarray:
 
 
 def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Tags of a closed wall by its shape.
+    """Tags of a closed wall by its shape: [face] int8 (core.tags.Surface).
 
     Deep in the cavities a face is endocardium, and opposite to that epicardium. From there each of
     the three surfaces extends to the shortest cut along a convex crease (isolating minimum cuts,
     Dahlhaus et al. 1994, 10.1137/S0097539792225297). What remains between them is the base: annuli
-    of valves, flat or curved. `is_left` distinguishes the ventricles.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], closed, without valve caps.
-
-    Returns:
-        [face] int8 (core.tags.Surface).
+    of valves, flat or curved. `is_left` distinguishes the ventricles. points [vertex, 3] mm, faces
+    [face, 3] without valve caps.
 
     Raises:
         BadInput: there are not two ventricles, or they cannot be distinguished.
@@ -245,11 +239,8 @@ def _parted(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> np.ndarr
 def is_left(points: np.ndarray, endo: np.ndarray, other_endo: np.ndarray, epi: np.ndarray) -> bool:
     """Whether `endo` is the left ventricle's: its free wall is thicker, its cavity rounder.
 
-    Roundness is the volume as a share of the convex hull's; the RV wraps around the LV.
-
-    Args:
-        points: [vertex, 3] mm.
-        endo: [face, 3], an open cavity; other_endo: likewise; epi: [face, 3].
+    Roundness is the volume as a share of the convex hull's; the RV wraps around the LV. points
+    [vertex, 3] mm; faces [face, 3] of two open cavities and the epicardium.
 
     Raises:
         BadInput: the two criteria disagree, or the difference is too small.

@@ -63,18 +63,11 @@ class Thickening:
 
 
 def thickened(heart: Surfaces, least_mm: float) -> tuple[Surfaces, list[Thickening]]:
-    """A wall or a heart with walls of at least `least_mm`.
+    """A wall or a heart with walls of at least `least_mm`, and a record of too thin ones.
 
     Vertices of the outer surface near a thin place move across the wall, together with their
-    neighbours, until no vertex of the endocardium is too close.
-
-    Args:
-        heart: tagged EPI, LV_ENDO and RV_ENDO, which do not intersect.
-        least_mm: wanted thickness.
-
-    Returns:
-        The surfaces, and a record of each wall that was too thin. A wall may stay slightly thinner
-        where it is thin on both sides of a vertex.
+    neighbours, until no vertex of the endocardium is too close. A wall may stay slightly thinner
+    where it is thin on both sides of a vertex.
     """
     done: list[Thickening] = []
     for inner, outer in WALLS:

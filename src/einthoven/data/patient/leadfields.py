@@ -103,13 +103,8 @@ class LeadFields(Stage):
     def gradients_at(self, mesh: TetMesh, cells: np.ndarray, kind: str = "recovered") -> np.ndarray:
         """Gradients at the centroids of some cells, each from the nodes of its own tissue only.
 
-        Args:
-            mesh: mesh of the same patient.
-            cells: [place] ids of cells.
-            kind: as in `gradients`.
-
-        Returns:
-            [electrode, place, 3] kOhm/mm, float32.
+        cells [place] of the patient's mesh -> [electrode, place, 3] kOhm/mm, float32; `kind` as in
+        `gradients`.
 
         Raises:
             BadInput: the lead field is not stored at all nodes.

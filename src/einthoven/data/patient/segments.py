@@ -104,9 +104,6 @@ def ventricular_segments(patient: Patient) -> Regions:
     A cell belongs to the segment of its centroid's coordinates (phi by the mean direction, the
     ventricle by the majority of its nodes).
 
-    Args:
-        patient: with mesh and ventricular coordinates.
-
     Raises:
         BadInput: the coordinates belong to another mesh, or have no RV.
     """

@@ -49,9 +49,7 @@ def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
 def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, Figure]:
     """Figures by file name: bull's-eyes of times and interval widths, isochrones, beat, V_m.
 
-    Args:
-        imaged: the map.
-        heart: on which maps are drawn. name: of that heart.
+    `heart`, whose name is given, is the one on which maps are drawn.
     """
     width = imaged.interval[1] - imaged.interval[0]
     times = Bands.of("activation time (ms)", imaged.median)

@@ -44,19 +44,13 @@ def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.nda
 
 
 def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.ndarray:
-    """Factors on the distance of draws from their median, so that intervals cover `level`.
+    """Factors [value] on the distance of draws from their median, so that intervals cover `level`.
 
     The conformal score of a beat is the distance of the truth from the median, in half-widths of
     the interval on that side. The factor is the `level`-quantile of the scores, with the
     correction for a finite number of beats. It holds on other anatomies if the beats are of
-    anatomies outside the training.
-
-    Args:
-        samples: [beat, draw, value]. truth: [beat, value]; NaN is left out.
-        level: of the central interval.
-
-    Returns:
-        [value].
+    anatomies outside the training. samples [beat, draw, value], truth [beat, value]; NaN is left
+    out.
 
     Raises:
         BadInput: too few beats for the level.

@@ -97,12 +97,7 @@ class TwinTarget:
 def search(
     target: TwinTarget, first: Sequence[BeatParameters], section: ImagingSettings
 ) -> list[Candidate]:
-    """The best beats, best first.
-
-    Args:
-        target: heart and ECG.
-        first: cases to begin with.
-        section: ranges of the children.
+    """The best beats, best first; the search begins with the cases `first`.
 
     Raises:
         BadInput: no case, an ECG whose shape does not fit, or a flat one.
@@ -128,9 +123,7 @@ def search(
 def posterior_beats(pattern: np.ndarray, parameters: np.ndarray) -> list[BeatParameters]:
     """Cases of posterior draws, at 1000 ms and with whole I_Kr.
 
-    Args:
-        pattern: [draw] names.
-        parameters: [draw, parameter] in the order of `PARAMETERS`, NaN for absent sites.
+    pattern [draw] names; parameters [draw, parameter] as `PARAMETERS`, NaN for absent sites.
     """
     values = np.array(parameters, float)
     for name, value in (("cycle_length_ms", 1000.0), ("i_kr_factor", 1.0)):

@@ -39,9 +39,7 @@ class BeatWindow:
 def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     """Find the first complete beat after an isoelectric segment; a single beat is taken whole.
 
-    Args:
-        potentials: [channel, time] mV of good channels.
-        rate_hz: samples per second.
+    The potentials are those of good channels: [channel, time] mV.
 
     Raises:
         BadInput: all channels are flat.

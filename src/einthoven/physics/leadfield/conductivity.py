@@ -42,13 +42,8 @@ def transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.nd
 def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
     """G = G_i + G_e in the myocardium, G_0 = sigma I of torso, blood or lungs elsewhere.
 
-    Args:
-        f0: [heart cell, 3] unit fibre directions.
-        cell_tags: [cell] core.tags.Tissue, myocardium first.
-        sigma: the conductivities; S/m = mS/mm.
-
-    Returns:
-        [cell, 3, 3] mS/mm.
+    f0 [heart cell, 3] unit vectors, cell_tags [cell] core.tags.Tissue, myocardium first ->
+    [cell, 3, 3] mS/mm.
 
     Raises:
         BadInput: the fibres do not match the myocardium, or a tag is unknown.

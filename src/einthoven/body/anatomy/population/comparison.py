@@ -146,14 +146,10 @@ def measures_of(parameters: PatientParameters) -> dict[str, float]:
 
 
 def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
-    """Means and SDs of the shape models beside those of the population.
+    """Means and SDs of the shape models, of measures of people by sex, beside the population's.
 
-    Args:
-        measured: sex -> measures of people.
-
-    Returns:
-        quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD], ours
-        [mean, SD], difference_sd (of the means, in population SD).
+    quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD], ours
+    [mean, SD], difference_sd (of the means, in population SD).
     """
     rows = {}
     keys = ("title", "unit", "source", "note", "comparable")

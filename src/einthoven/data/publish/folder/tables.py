@@ -72,10 +72,7 @@ def wfdb_record(
 ) -> tuple[list[str], np.ndarray]:
     """Lines of a WFDB header without comments, and its samples [time, lead].
 
-    Args:
-        name: name of the record.
-        leads: [lead] names. ecg: [lead, time] mV.
-        rate_hz: samples per second.
+    ecg [lead, time] mV, of names [lead].
 
     Raises:
         BadInput: NaN, shapes that do not fit, or more than 32 mV, which 16 bits cannot hold.

@@ -95,12 +95,9 @@ class NetworkMethod(Method):
         return Estimate(self.mv_per_unit * u, diagnostics)
 
     def objective(self, transfer: np.ndarray, body: np.ndarray, domain: SpaceTime) -> Objective:
-        """Both losses of a new network.
+        """Both losses of a new network; transfer [electrode, node].
 
-        Args:
-            transfer: [electrode, node].
-            body: [electrode, time], in units of the model.
-            domain: surface, and time in units of the model.
+        Body potentials [electrode, time] and the time of the domain are in units of the model.
         """
         network = self.architecture.build(self.seed)
         network.set_domain(domain.surface.points, domain.time, self.recipe.half_width)

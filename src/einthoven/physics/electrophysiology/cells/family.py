@@ -66,14 +66,9 @@ class Family:
         return int(np.flatnonzero(self.i_ks_factor == 1.0)[0])
 
     def weights(self, durations: np.ndarray) -> np.ndarray:
-        """Hat functions of duration: two neighbours share each cell.
+        """Hat functions of APD90 [node] ms at this condition: two neighbours share each cell.
 
-        Args:
-            durations: [node] APD90 at this condition, ms.
-
-        Returns:
-            [node, member], not negative; rows sum to one, and a member's own duration has weight
-            one.
+        [node, member], not negative; rows sum to one, and a member's own duration has weight one.
 
         Raises:
             BadInput: NaN, or a duration outside the family.
@@ -84,13 +79,9 @@ class Family:
         return weights
 
     def between(self, durations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two members that bracket a duration.
+        """The two members that bracket durations [node] ms, APD90 at this condition.
 
-        Args:
-            durations: [node] APD90 at this condition, ms.
-
-        Returns:
-            [node] index of the shorter one; [node] share of the longer one.
+        [node] index of the shorter one; [node] share of the longer one.
 
         Raises:
             BadInput: as `weights`.
