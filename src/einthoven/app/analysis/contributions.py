@@ -53,14 +53,11 @@ class Contributions:
     """[lead, time] mV of the whole heart, from the same sweep."""
 
     def at(self, lead: str, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A lead at some times, linear between the samples.
+        """Contributions to a lead [region, moment] and the lead [moment], mV, at some times.
 
         Args:
             lead: of `core.names.LEADS`.
             times: [moment] ms.
-
-        Returns:
-            Contributions [region, moment] and the lead itself [moment], mV.
 
         Raises:
             BadInput: no such lead, or a time outside the time axis.

@@ -58,7 +58,7 @@ def remesh_closed(
     feature_deg: float = 50,
     iterations: int = 12,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles on a closed surface.
+    """Near-equal triangles on a closed surface: points [vertex, 3] mm, faces [face, 3] outward.
 
     Args:
         points: [vertex, 3] mm.
@@ -66,9 +66,6 @@ def remesh_closed(
         edge_mm: wanted edge length.
         feature_deg: edges with a larger angle between their triangles are kept; 180 keeps none.
         iterations: of splits, collapses, flips and smoothing.
-
-    Returns:
-        points [vertex, 3] mm, faces [face, 3] int32, outward.
 
     Raises:
         StepFailed: the result is not closed.
@@ -108,16 +105,13 @@ def remesh_to(
 def relaxed(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Even out triangles by sliding vertices on a surface.
+    """Even out triangles by sliding vertices on a surface: [vertex, 3] mm.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3].
         fixed: ids of vertices that do not move.
         onto: points [vertex, 3] mm and faces [face, 3] of the surface.
-
-    Returns:
-        [vertex, 3] mm.
     """
     import pyvista as pv
     from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter

@@ -23,15 +23,12 @@ def points_on_surface(
 
 
 def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
-    """Farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
+    """[n, 3] mm by farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
 
     Args:
         candidates: [candidate, 3] mm.
         start: [3] mm; the nearest candidate is the first point.
         n: number of points; a larger number keeps the first ones.
-
-    Returns:
-        [n, 3] mm.
     """
     chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
     distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)

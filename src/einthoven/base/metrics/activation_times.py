@@ -63,7 +63,7 @@ def spatiotemporal_times(
     smooth: float = 0.0,
     falling: bool = True,
 ) -> np.ndarray:
-    """Time at which the downslope times the surface gradient's length is largest.
+    """[node] ms at which the downslope times the surface gradient's length is largest.
 
     A wavefront is steep in time and in space, a far-field deflection in time only: Erem et al.,
     EMBC 2011, doi:10.1109/IEMBS.2011.6091455.
@@ -74,9 +74,6 @@ def spatiotemporal_times(
         surface: points [node, 3] mm and faces [face, 3].
         smooth: SD in ms of the Gaussian in time.
         falling: unipolar electrograms; False: transmembrane potentials, which rise.
-
-    Returns:
-        [node] ms.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.
@@ -229,7 +226,7 @@ def breakthroughs(
     prominence: float,
     radius_mm: float,
 ) -> np.ndarray:
-    """Epicardial (or surface) breakthroughs of the wave, the earliest first.
+    """Epicardial (or surface) breakthroughs of the wave, the earliest first: rows of `points`.
 
     They are local minima at least `prominence` earlier than any path to an earlier one and at least
     `radius_mm` from those.
@@ -239,9 +236,6 @@ def breakthroughs(
         activation_time: [node] ms, complete.
         prominence: ms.
         radius_mm: mm.
-
-    Returns:
-        [breakthrough] rows of `points`.
 
     Raises:
         BadInput: NaN.

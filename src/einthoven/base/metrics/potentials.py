@@ -74,12 +74,9 @@ def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.nda
 
 
 def spatial_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Pearson's correlation across nodes at each time at which the reference varies.
+    """Pearson's correlation across nodes where the reference varies: [at most time].
 
     Arguments, errors and estimates that do not vary: as for `temporal_correlation`.
-
-    Returns:
-        [at most time].
     """
     return temporal_correlation(np.transpose(predicted), np.transpose(reference))
 

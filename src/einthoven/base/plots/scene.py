@@ -183,16 +183,13 @@ def streamlines(
     seeds: np.ndarray,
     length_mm: float,
 ) -> list[np.ndarray]:
-    """Lines of a vector field through seed points, for drawing.
+    """Lines, each [k, 3] mm, of a vector field through seed points, for drawing.
 
     Args:
         points: [node, 3] mm; cells: [cell, 4].
         gradient: [cell, 3], any unit; only its direction matters.
         seeds: [seed, 3] mm.
         length_mm: largest length to each side.
-
-    Returns:
-        Lines, each [k, 3] mm.
     """
     grid = tetrahedra(points, cells)
     grid.cell_data["direction"] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)

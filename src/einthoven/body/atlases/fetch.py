@@ -147,7 +147,7 @@ def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
 
 
 def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20) -> Path:
-    """Make the atlas file of a published atlas.
+    """Make the atlas file of a published atlas, and return it.
 
     Args:
         name: in `CATALOGUE`.
@@ -155,9 +155,6 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
         to: folder of atlas files.
         phase: "ED" or "ES".
         n_modes: number of modes to keep.
-
-    Returns:
-        The file written.
 
     Raises:
         BadInput: unknown name or phase, no internet, or malformed files.

@@ -146,15 +146,12 @@ def frames_from_fields(values: np.ndarray, directions: np.ndarray, angles: Angle
 
 
 def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
-    """Right-handed frame whose second column is `psi`, its third `phi` made perpendicular to it.
+    """Frame [point, 3, 3] whose second column is `psi`, its third `phi` made perpendicular to it.
 
     Args:
         psi: [point, 3] apicobasal direction.
         phi: [point, 3] transmural direction. Where it is zero or parallel to `psi` (at the apex)
             any perpendicular is taken, for there is no circumferential direction.
-
-    Returns:
-        [point, 3, 3].
     """
     e1 = psi / np.linalg.norm(psi, axis=1, keepdims=True)
     scale = np.linalg.norm(phi, axis=1, keepdims=True)

@@ -138,7 +138,7 @@ DIRECTIONS = _even_directions(N_DIRECTIONS)
 
 
 def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces, int]:
-    """Flip the diagonal of two surface triangles under each bad cell.
+    """Flip the diagonal of two surface triangles under each bad cell, and count the flips.
 
     A mesher that must keep its boundary cannot remove a cell whose four nodes lie on one smooth
     surface and which owns two of its triangles: the cell is as flat as the surface there. With
@@ -149,9 +149,6 @@ def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces,
     Args:
         surfaces: all triangles; only two of one tag are flipped.
         bad_cells: [cell, 4] vertex ids of the cells to get rid of, inner nodes beyond.
-
-    Returns:
-        The surfaces (same order and tags) and the number of flips.
     """
     points, faces, face_tags = surfaces.points, surfaces.faces.copy(), surfaces.face_tags
     index = {tuple(sorted(face)): k for k, face in enumerate(faces.tolist())}

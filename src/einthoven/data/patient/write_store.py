@@ -63,13 +63,10 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
 
 
 def region_of_interest(mesh: TetMesh) -> np.ndarray:
-    """Nodes at which a store keeps the lead field: heart, all within 10 mm of it, and skin.
+    """Nodes at which a store keeps the lead field: heart (first), all within 10 mm of it, skin.
 
     Elsewhere Z is smooth and tells nothing about sources. For a full-resolution mesh two thirds of
     the nodes remain.
-
-    Returns:
-        node ids, ascending; the first `n_heart_nodes` are the heart.
     """
     heart = cKDTree(mesh.points[: mesh.n_heart_nodes])
     distance, _ = heart.query(mesh.points, distance_upper_bound=SHELL_MM)

@@ -15,13 +15,10 @@ N_BINS = 20
 
 
 def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Rank of the truth among the draws.
+    """Rank of the truth among the draws: [beat, value] 0 to the number of draws.
 
     Args:
         samples: [beat, draw, value]. truth: [beat, value]; NaN has the rank -1.
-
-    Returns:
-        [beat, value] 0 to the number of draws.
     """
     check.shape("truth", truth, (samples.shape[0], samples.shape[2]))
     ranks = (samples < truth[:, None]).sum(axis=1)

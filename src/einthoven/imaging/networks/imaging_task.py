@@ -180,13 +180,10 @@ def train_network(
     folder: str | Path,
     machine: Machine = ONE_CORE,
 ) -> tuple[ImagingNetwork, list[dict[str, float]]]:
-    """Train one network; write `model.safetensors`, `curve.csv` and `card.json`.
+    """A trained network and its curve, written to model.safetensors, curve.csv and card.json.
 
     Weights depend on the training rows only. `split.val` gives the validation error, and
     calibrates a network with a posterior.
-
-    Returns:
-        the network; the curve, one row per epoch.
 
     Raises:
         BadInput: an unknown network, no training beats, what is learned unknown, or too few of

@@ -80,10 +80,7 @@ class Method(ABC):
         return cls()
 
     def fit(self, problem: InverseProblem) -> Estimate:
-        """Estimate the potentials on the heart.
-
-        Returns:
-            Potentials [node, time] mV and diagnostics.
+        """Estimate the potentials on the heart, [node, time] mV, with diagnostics.
 
         Raises:
             BadInput: the problem lacks what the method needs.

@@ -187,14 +187,11 @@ class BodyEcgs:
 
 
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
-    """The same heart in another body: its mesh and fibres in that body's patient frame.
+    """The same heart with its fibres in another body's patient frame; the mesh is the heart's.
 
     Args:
         patient: with anatomy, mesh, fibres and activations.
         anatomy: of the other body; its heart is the same in the heart frame.
-
-    Returns:
-        A patient whose mesh is the heart alone.
 
     Raises:
         BadInput: the hearts differ.

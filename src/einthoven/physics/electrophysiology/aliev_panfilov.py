@@ -108,7 +108,7 @@ def simulate(
     model: AlievPanfilov = AlievPanfilov(),
     step: float | None = None,
 ) -> SimulatedWave:
-    """Integrate from rest by the classical Runge-Kutta method, in equal steps between samples.
+    """Integrate u and v [node, time] from rest by the classical Runge-Kutta method in equal steps.
 
     Args:
         laplacian: [node, node] 1/mm^2, of the surface: `geometry.surface_operators`.
@@ -116,9 +116,6 @@ def simulate(
         time: [time] uniform; a stimulus at time[0] is in the first sample.
         model: parameters.
         step: upper limit; None: the smaller of `MAX_STEP` and half of the stable one.
-
-    Returns:
-        u and v [node, time].
 
     Raises:
         BadInput: no stimulus, nodes or times outside, times that are not uniform, or an unstable

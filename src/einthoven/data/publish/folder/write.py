@@ -43,7 +43,7 @@ def publish_folder(
     metrics: Mapping[str, Any] | None,
     to: Path,
 ) -> About:
-    """Write the published folder: stores, tables, signals, sample, sums, cards.
+    """Write the published folder (stores, tables, signals, sample, cards); return its metadata.
 
     Args:
         store: the consolidated store. patients: those of its patients.
@@ -51,9 +51,6 @@ def publish_folder(
         sources: name in the folder -> file to copy: the workflow.
         metrics: of the run's report, for the card's baselines.
         to: the folder; an old one is replaced when the new one is complete.
-
-    Returns:
-        the metadata.
 
     Raises:
         BadInput: there are imported patients, whose data need their owners' licence; no ECGs; a
