@@ -39,16 +39,14 @@ class Recomputation:
     """Check of the numbers of stores, one after the other: called with a path, it gives faults.
 
     Eq. (3) is computed for one electrode and scenario of the first patient, or, if deep, for all.
-
-    Attributes:
-        deep: whether to compute everything.
-        done: number of patients for whom eq. (3) was computed.
-        notes: what could not be computed, and why.
     """
 
     deep: bool = False
+    """Whether all numbers are computed."""
     done: int = 0
+    """Number of patients for whom eq. (3) was computed."""
     notes: list[str] = field(default_factory=list)
+    """Numbers that could not be computed, and why."""
 
     def __call__(self, store: Path) -> Iterator[Fault]:
         """Variable and fault of each number that disagrees with the others of a sound store."""
@@ -69,11 +67,7 @@ class Recomputation:
             yield "mesh, fibers, activation or leadfield", f"do not fit together: {error}"
 
     def _patient_faults(self, store: Path, patient: Patient) -> Iterator[Fault]:
-        """Faults of one patient's numbers by eq. (3), and, if deep, of all others.
-
-        Raises:
-            ModuleNotFoundError: deep, in an install without the extra patients.
-        """
+        """Faults of one patient's numbers by eq. (3), and, if deep, of all others."""
         try:
             import_module("numba")  # the wave's sweep is compiled
         except ModuleNotFoundError as error:
@@ -88,7 +82,7 @@ class Recomputation:
             self.notes.append(f"{store}: eq. (3) was not computed: no {beside} with the config")
         else:
             self.done += 1
-            yield from potential_faults(patient, settings, self.deep)
+            yield from _potential_faults(patient, settings, self.deep)
         if self.deep:
             # signed distances are compiled by numba, which the bare install has not
             from einthoven.app.analysis.recomputation_deep import deep_faults
@@ -109,7 +103,7 @@ def lead_faults(root: zarr.Group) -> Iterator[Fault]:
             potential = np.asarray(potentials[at], float)
             limit = ROUNDING * max(float(np.abs(potential).max()), SMALLEST_MV)
             expected = twelve_lead(names, potential)
-            for fault in wrong_leads(np.asarray(stored[at], float), expected, limit):
+            for fault in _wrong_leads(np.asarray(stored[at], float), expected, limit):
                 yield f"ecg/ecg{kind}", f"{patient}{': ' if patient else ''}{fault}"
 
 
@@ -121,12 +115,8 @@ def unit_faults(root: zarr.Group) -> Iterator[Fault]:
             yield "ecg/feature_units", f"{unit!r} for {feature}, expected {unit_of(feature)!r}"
 
 
-def wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterator[str]:
-    """Text for each lead that differs: which one, and what it is instead.
-
-    Args:
-        found, expected: [scenario, lead, time] mV. limit: largest difference that is rounding, mV.
-    """
+def _wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterator[str]:
+    """Text for each lead [scenario, lead, time] that differs: which one, and what it is instead."""
     off = np.abs(found - expected).max(axis=(0, 2))
     for k in np.flatnonzero(off > limit):
         mine, cause = found[:, k], "another beat, or edited?"
@@ -140,13 +130,12 @@ def wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterat
         yield f"lead {LEADS[k]} is not that of the potentials by {off[k]:.3g} mV; {cause}"
 
 
-def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool) -> Iterator[Fault]:
+def _potential_faults(
+    patient: Patient, settings: LeadFieldSettings, whole: bool
+) -> Iterator[Fault]:
     """Electrode potentials that differ from eq. (3) with the stored activation and lead field.
 
-    Args:
-        patient: from a store.
-        settings: conductivities and kind of gradients.
-        whole: all electrodes and scenarios, and also eq. (11); otherwise one of each.
+    If `whole`: all electrodes and scenarios, and also eq. (11); otherwise one of each.
     """
     from einthoven.physics.ecg.membrane import Membrane
 
@@ -184,11 +173,7 @@ def _off(names: Sequence[str], found: np.ndarray, expected: np.ndarray) -> Itera
 
 
 def _lead_field_settings(store: Path, patient: Patient) -> LeadFieldSettings | None:
-    """Conductivities and kind of gradients; None if no data set with its config is beside.
-
-    Raises:
-        BadInput: a config of another version.
-    """
+    """Conductivities and kind of gradients; None if no data set with its config is beside."""
     beside = store.parent.parent / DATASET
     if not beside.exists():
         return None

@@ -41,16 +41,14 @@ class Plan:
     """A checked config as names, counts and parameters; `Plan.of` makes it.
 
     Parameters are builtins with sorted keys, because Snakemake compares them by their text.
-
-    Attributes:
-        config: all settings.
-        splits: virtual patient -> train, val or test, without the excluded ones.
-        imported: imported patient -> its row of the sheet, without the excluded ones.
     """
 
     config: Config
+    """All settings."""
     splits: Mapping[str, str]
+    """Virtual patient -> train, val or test, without the excluded ones."""
     imported: Mapping[str, Row]
+    """Imported patient -> its row of the sheet, without the excluded ones."""
 
     @classmethod
     def of(cls, config: Config) -> Self:

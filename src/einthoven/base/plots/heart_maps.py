@@ -46,17 +46,14 @@ HALO = (withStroke(linewidth=2.2, foreground="white"),)
 
 @dataclass(frozen=True)
 class Side:
-    """View direction of the camera, with the head up.
-
-    Attributes:
-        name: as a cardiologist calls it.
-        direction: [3] unit vector from the heart to the camera, patient frame.
-        ends: what of the patient is at the left and at the right of the picture.
-    """
+    """View direction of the camera, with the head up."""
 
     name: str
+    """Name as a cardiologist calls it."""
     direction: tuple[float, float, float]
+    """[3] unit vector from the heart to the camera, patient frame."""
     ends: tuple[str, str]
+    """Sides of the patient at the left and at the right of the picture."""
 
     @property
     def axes(self) -> np.ndarray:
@@ -76,17 +73,14 @@ SIDES = (
 
 @dataclass(frozen=True, eq=False)
 class HeartView:
-    """Surfaces of a heart that are drawn.
-
-    Attributes:
-        points: [node, 3] mm.
-        faces: [face, 3] triangles that carry values (epicardium), oriented outwards.
-        plain_faces: [face, 3] the rest (base, endocardia), drawn grey; there may be none.
-    """
+    """Surfaces of a heart that are drawn."""
 
     points: np.ndarray
+    """[node, 3] mm."""
     faces: np.ndarray
+    """[face, 3] triangles that carry values (epicardium), oriented outwards."""
     plain_faces: np.ndarray
+    """[face, 3] the rest (base, endocardia), drawn grey; there may be none."""
 
     @cached_property
     def nodes(self) -> np.ndarray:
@@ -121,11 +115,7 @@ class HeartView:
         return len(self.whole.ray_trace(start, end)[0]) == 0
 
     def isolines(self, values: np.ndarray, levels: Sequence[float]) -> pv.PolyData:
-        """Lines of equal values, with `value` and `Normals` at their points.
-
-        Args:
-            values: [node]. levels: of the lines.
-        """
+        """Lines of equal values [node], with `value` and `Normals` at their points."""
         return self._valued(values).contour(list(levels), scalars="value")
 
     def image(
@@ -172,17 +162,14 @@ class HeartView:
 
 @dataclass(frozen=True)
 class Bands:
-    """A colour scale in bands; bright is early, as a cardiologist's maps have it.
-
-    Attributes:
-        label: of the colour bar, with the unit.
-        edges: of the bands, multiples of their width, ms.
-        cmap: matplotlib colour map whose lightness falls or rises throughout.
-    """
+    """A colour scale in bands; bright is early, as a cardiologist's maps have it."""
 
     label: str
+    """Label of the colour bar, with the unit."""
     edges: tuple[float, ...]
+    """Edges of the bands, multiples of their width, ms."""
     cmap: str = EARLY_IS_BRIGHT
+    """Matplotlib colour map whose lightness falls or rises throughout."""
 
     @classmethod
     def of(cls, label: str, values: np.ndarray) -> Self:
@@ -229,19 +216,16 @@ class Bands:
 
 @dataclass(frozen=True, eq=False)
 class HeartMap:
-    """One row of the figure.
-
-    Attributes:
-        title: what is shown, e.g. the scenario.
-        values: [node] ms.
-        bands: colour scale; rows that share one share its colour bar.
-        marks: nodes drawn as stars with their times, such as the earliest ones.
-    """
+    """One row of the figure."""
 
     title: str
+    """Title, e.g. the scenario."""
     values: np.ndarray
+    """[node] ms."""
     bands: Bands
+    """Colour scale; rows that share one share its colour bar."""
     marks: Sequence[int] = ()
+    """Nodes drawn as stars with their times, such as the earliest ones."""
 
 
 @house_style()
@@ -274,11 +258,7 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
 
 def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> None:
     """One side: picture, marks with their times, and labels of the isochrones."""
-    lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
-    width, height = heart.half_size
-    edges, colours = heart_map.bands.edges, heart_map.bands.colours
-    image = heart.image(heart_map.values, (edges[0], edges[-1]), colours, lines, side)
-    axes.imshow(image, extent=(-width, width, -height, height))
+    lines = draw_picture(axes, heart, heart_map.values, heart_map.bands, side)
     taken = list[np.ndarray]()
     for node in heart_map.marks:
         if heart.is_visible(heart.points[node], side):
@@ -291,11 +271,23 @@ def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side
             taken += [place, place - (0.0, 0.6 * LABEL_GAP_MM)]
     for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
         axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+
+
+def draw_picture(
+    axes: Axes, view: HeartView, values: np.ndarray, bands: Bands, side: Side, size: float = 8
+) -> pv.PolyData:
+    """Values [node] from one side, with the patient's sides in letters of a size: the isolines."""
+    width, height = view.half_size
+    limits = bands.edges[0], bands.edges[-1]
+    lines = view.isolines(values, bands.edges[1:-1])
+    image = view.image(np.clip(values, *limits), limits, bands.colours, lines, side)
+    axes.imshow(image, extent=(-width, width, -height, height))
     for x, letter in zip((0.02, 0.98), side.ends):
         axes.text(x, 0.02, letter, transform=axes.transAxes, color="#666666",
-                  ha="left" if x < 0.5 else "right", size=8)  # fmt: skip
+                  ha="left" if x < 0.5 else "right", size=size)  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+    return lines
 
 
 def _labels(

@@ -51,19 +51,18 @@ ESTIMATE_LINE = (0, (4, 1.2))
 
 @dataclass(frozen=True)
 class SegmentPlace:
-    """Position of one segment.
-
-    Attributes:
-        centre: x of the disc. inner, outer: radii. start, end: degrees from the right, rising.
-        name: number in the LV, R and number in the RV.
-    """
+    """Position of one segment."""
 
     centre: float
+    """x of the disc."""
     inner: float
     outer: float
+    """Radii."""
     start: float
     end: float
+    """Degrees from the right, rising."""
     name: str
+    """Number in the LV, R and number in the RV."""
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -89,17 +88,14 @@ def segment_places() -> tuple[SegmentPlace, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Bullseye:
-    """One bull's-eye.
-
-    Attributes:
-        title: such as endocardium.
-        values: [30] ms, AHA segments, then RV points; NaN where there is no value.
-        bands: colours; panels that share one share its colour bar.
-    """
+    """One bull's-eye."""
 
     title: str
+    """Title such as endocardium."""
     values: np.ndarray
+    """[30] ms, AHA segments, then RV points; NaN where there is no value."""
     bands: Bands
+    """Colours; panels that share one share its colour bar."""
 
 
 @house_style()
@@ -170,20 +166,18 @@ def _write(axes: Axes, place: SegmentPlace, text: str, colour: tuple[float, ...]
 
 @dataclass(frozen=True, eq=False)
 class VoltageTrace:
-    """V_m at one recording point.
-
-    Attributes:
-        title: of the panel, such as the point and its segment.
-        time: [time] ms. estimate: [time] mV.
-        reference: [time] mV; None of a recorded ECG, where nobody knows it.
-        interval: lower and upper end [time] mV of the estimate's interval; None: not stated.
-    """
+    """V_m at one recording point."""
 
     title: str
+    """Title of the panel, such as the point and its segment."""
     time: np.ndarray
+    """[time] ms."""
     estimate: np.ndarray
+    """[time] mV."""
     reference: np.ndarray | None = None
+    """[time] mV; None of a recorded ECG, where nobody knows it."""
     interval: tuple[np.ndarray, np.ndarray] | None = None
+    """Lower and upper end [time] mV of the estimate's interval; None: not stated."""
 
 
 def draw_voltage(axes: Axes, trace: VoltageTrace, interval_label: str = "90 % interval") -> None:

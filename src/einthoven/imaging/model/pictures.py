@@ -32,15 +32,10 @@ _PREFIX = {"MID": "mid", "SEPTM": "mid", "EPI": "outer"}
 
 
 def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Values of the 75 points by their place in bull's-eyes.
+    """Values [75] of the points by their place in bull's-eyes: wall (endo, mid, outer) -> [30].
 
-    A mid-septal point, which has a partner on each side, is drawn in the LV's segment.
-
-    Args:
-        values: [75].
-
-    Returns:
-        wall (endo, mid, outer) -> [30], NaN where the wall has no point.
+    A mid-septal point, which has a partner on each side, is drawn in the LV's segment. NaN where
+    the wall has no point.
     """
     placed = {wall: np.full(len(segment_places()), np.nan) for wall in LAYERS}
     for name, value in zip(NAMES, values):
@@ -54,9 +49,7 @@ def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
 def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, Figure]:
     """Figures by file name: bull's-eyes of times and interval widths, isochrones, beat, V_m.
 
-    Args:
-        imaged: the map.
-        heart: on which maps are drawn. name: of that heart.
+    `heart`, whose name is given, is the one on which maps are drawn.
     """
     width = imaged.interval[1] - imaged.interval[0]
     times = Bands.of("activation time (ms)", imaged.median)
