@@ -60,7 +60,7 @@ def draw_map(
     lines = surface.isolines(panel.values, scale.edges[1:-1])
     limits = scale.edges[0], scale.edges[-1]
     clipped = np.clip(panel.values, *limits)
-    image = surface.image(clipped, limits, scale.colours, lines, side)
+    (image,) = surface.images(clipped, limits, scale.colours, lines, [side])
     axes.imshow(image, extent=(-width, width, -height, height))
     if electrodes is not None:
         seen = [surface.is_visible(point, side) for point in electrodes.points]

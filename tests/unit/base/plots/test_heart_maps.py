@@ -39,7 +39,8 @@ def test_a_place_in_mm_is_where_the_picture_has_it(ball, side):
     site = CENTRE + RADIUS * (site - CENTRE) / np.linalg.norm(site - CENTRE)
     values = np.linalg.norm(ball.points - site, axis=1)
     bands = Bands("distance (mm)", (0.0, 10.0, 80.0), "gray")
-    image = ball.image(values, (0.0, 80.0), bands.colours, ball.isolines(values, []), side)
+    lines = ball.isolines(values, [])
+    (image,) = ball.images(values, (0.0, 80.0), bands.colours, lines, [side])
     # limits are those of equal bands: 0 to 40 is black, 40 to 80 white
     height, width = image.shape[:2]
     assert width / height == pytest.approx(ball.half_size[0] / ball.half_size[1], rel=0.01)
