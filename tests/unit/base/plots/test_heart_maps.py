@@ -55,6 +55,17 @@ def test_a_place_in_mm_is_where_the_picture_has_it(ball, side):
     np.testing.assert_allclose(in_mm.max(axis=0), places.max(axis=0), atol=2.0)
 
 
+def test_pictures_of_one_map_are_each_from_its_own_side(ball):
+    """A scene that is drawn once and looked at four times: the site is seen from its side alone."""
+    site = CENTRE + RADIUS * np.array(SIDES[2].direction)
+    values = np.linalg.norm(ball.points - site, axis=1)
+    bands = Bands("distance (mm)", (0.0, 10.0, 80.0), "gray")
+    images = ball.images(values, (0.0, 80.0), bands.colours, ball.isolines(values, []), SIDES)
+    dark = [int((image.max(axis=2) < 60).sum()) for image in images]
+    assert int(np.argmax(dark)) == 2 and dark[2] > 2 * sorted(dark)[-2]
+    assert len({image.tobytes() for image in images}) == len(SIDES)
+
+
 def test_bands_hold_all_values_and_their_lightness_never_turns():
     for low, high, width in (
         (0.0, 90.0, 10),
