@@ -172,18 +172,20 @@ def test_interrupt_before_a_command_ends_with_one_line(monkeypatch, capsys) -> N
     assert capsys.readouterr().err == "\neinthoven: interrupted\n"
 
 
-PROGRAM = """
+PROGRAM = '''
 import os, signal, sys
 from einthoven.app.cli import main
 
 class Late:
-    def __del__(self):  # among the last things of an interpreter, when its handlers are gone
-        os.kill(os.getpid(), signal.SIGINT)
+    """Among the last things of an interpreter, when its handlers and names are gone."""
+
+    def __del__(self, kill=os.kill, which=(os.getpid(), signal.SIGINT)):
+        kill(*which)
 
 sys.kept = Late()
 sys.argv = ["einthoven", "schema"]
 sys.exit(main())
-"""
+'''
 
 
 def test_interrupt_while_the_program_ends_does_not_kill_it() -> None:
