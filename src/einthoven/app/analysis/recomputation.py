@@ -14,7 +14,7 @@ import zarr
 
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.models import CONDUCTIVITY_RANGES, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 from einthoven.data.dataset.layout import DATASET_FORMAT
@@ -53,6 +53,7 @@ class Recomputation:
         with open_store(store) as root:
             yield from lead_faults(root)
             yield from unit_faults(root)
+            yield from conductivity_faults(root)
             if root.attrs["format"] == DATASET_FORMAT:
                 return
         if self.done and not self.deep:
@@ -113,6 +114,27 @@ def unit_faults(root: zarr.Group) -> Iterator[Fault]:
     for feature, unit in zip(features, values_of(root, "ecg/feature_units").tolist()):
         if unit != unit_of(feature):
             yield "ecg/feature_units", f"{unit!r} for {feature}, expected {unit_of(feature)!r}"
+
+
+def conductivity_faults(root: zarr.Group) -> Iterator[Fault]:
+    """Conductivities of `physiology` that are impossible, or not those of the field samples.
+
+    A data set has them in `physiology` alone; stores of earlier versions lack them there.
+    """
+    values = np.atleast_2d(values_of(root, "physiology/value"))
+    settings = values_of(root, "physiology/setting").tolist()
+    told = {name: values[:, k] for k, name in enumerate(settings) if name in CONDUCTIVITY_RANGES}
+    for name, column in told.items():
+        low, high = CONDUCTIVITY_RANGES[name]
+        if ((column < low) | (column > high)).any():
+            yield "physiology/value", f"{name}: outside {low:g} to {high:g} S/m; unit?"
+    if root.attrs["format"] == DATASET_FORMAT:
+        return
+    used = dict(root["field"].attrs.get("conductivities") or {})
+    for name, column in told.items():
+        if column[0] != used.get(name):
+            other = used.get(name)
+            yield "physiology/value", f"{name} is {column[0]:g} S/m, in the group field {other}"
 
 
 def _wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterator[str]:

@@ -34,7 +34,6 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.evaluation.audit import audit, table
     from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
     from einthoven.app.evaluation.sexes import sex_table, statement
-    from einthoven.app.report.audit import write_audit_figure
     from einthoven.base.core.files import write_json
     from einthoven.physics.ecg.features import feature_table, save_table
     from einthoven.physics.ecg.recordings.recording import Declared
@@ -63,4 +62,6 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.features:
         save_table(arguments.features, rows)
     if arguments.figure:
+        from einthoven.app.report.audit import write_audit_figure
+
         write_audit_figure(arguments.figure, rows, found)

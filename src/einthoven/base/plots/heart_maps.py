@@ -118,17 +118,19 @@ class HeartView:
         """Lines of equal values [node], with `value` and `Normals` at their points."""
         return self._valued(values).contour(list(levels), scalars="value")
 
-    def image(
+    def images(
         self, values: np.ndarray, limits: tuple[float, float], colours: ListedColormap,
-        lines: pv.PolyData, side: Side,
-    ) -> np.ndarray:  # fmt: skip
-        """Picture of nodal values in bands of colour with isolines.
+        lines: pv.PolyData, sides: Sequence[Side],
+    ) -> list[np.ndarray]:  # fmt: skip
+        """Pictures of nodal values in bands of colour with isolines, one per side.
+
+        They have more than twice the pixels of a figure's panel, so edges are smooth there.
 
         Args:
             values: [node]. limits: lower edge of the first band, upper edge of the last.
             colours: one per band.
             lines: of `isolines`.
-            side: from which to look.
+            sides: from which to look.
         """
         width, height = self.half_size
         plotter = new_plotter(round(HEIGHT_PX * width / height), HEIGHT_PX)
@@ -139,17 +141,21 @@ class HeartView:
                          n_colors=colours.N, interpolate_before_map=True, show_scalar_bar=False,
                          smooth_shading=True, **SOFT)  # fmt: skip
         if lines.n_points:
-            plotter.add_mesh(lines, color="black", line_width=2.0, lighting=False)
+            plotter.add_mesh(lines, color="black", line_width=1.5, lighting=False)
+        found = [self._seen(plotter, side) for side in sides]
+        plotter.close()
+        return found
+
+    def _seen(self, plotter: pv.Plotter, side: Side) -> np.ndarray:
+        """Picture of a scene from one side, at the scale of all sides."""
         camera = plotter.camera
         camera.focal_point = self.centre
         camera.position = self.centre + DISTANCE_MM * np.array(side.direction)
         camera.up = (0.0, 0.0, 1.0)
-        camera.parallel_projection, camera.parallel_scale = True, height
+        camera.parallel_projection, camera.parallel_scale = True, self.half_size[1]
         plotter.renderer.reset_camera_clipping_range()
-        plotter.enable_anti_aliasing("ssaa")
-        image = np.asarray(plotter.screenshot(return_img=True))
-        plotter.close()
-        return image
+        plotter.render()  # a screenshot renders the first time alone
+        return np.array(plotter.screenshot(return_img=True))
 
     def _valued(self, values: np.ndarray) -> pv.PolyData:
         """The triangles that carry values, with normals."""
@@ -244,8 +250,7 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
     figure = new_figure(WIDTH_INCHES, len(maps) * (cell * height / width + 0.1) + 0.35)
     panels = figure.subplots(len(maps), len(SIDES), squeeze=False)
     for row, heart_map in zip(panels, maps):
-        for axes, side in zip(row, SIDES):
-            draw_heart_map(axes, heart, heart_map, side)
+        draw_heart_map(row, heart, heart_map)
         row[0].set_ylabel(fill(heart_map.title, TITLE_LETTERS), weight="bold")
     for axes, side in zip(panels[0], SIDES):
         axes.set_title(side.name)
@@ -256,9 +261,20 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
     return figure
 
 
-def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> None:
-    """One side: picture, marks with their times, and labels of the isochrones."""
-    lines = draw_picture(axes, heart, heart_map.values, heart_map.bands, side)
+def draw_heart_map(row: Sequence[Axes], heart: HeartView, heart_map: HeartMap) -> None:
+    """Every side: picture, marks with their times, and labels of the isochrones."""
+    edges, colours = heart_map.bands.edges, heart_map.bands.colours
+    lines = heart.isolines(heart_map.values, edges[1:-1])
+    images = heart.images(heart_map.values, (edges[0], edges[-1]), colours, lines, SIDES)
+    for axes, side, image in zip(row, SIDES, images):
+        show_picture(axes, heart, image, side)
+        taken = _draw_marks(axes, heart, heart_map, side)
+        for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
+            axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+
+
+def _draw_marks(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> list[np.ndarray]:
+    """Stars with their times where they are seen; places of both, [2] mm."""
     taken = list[np.ndarray]()
     for node in heart_map.marks:
         if heart.is_visible(heart.points[node], side):
@@ -269,25 +285,20 @@ def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side
                           textcoords="offset points", size=8, weight="bold",
                           path_effects=HALO)  # fmt: skip
             taken += [place, place - (0.0, 0.6 * LABEL_GAP_MM)]
-    for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
-        axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+    return taken
 
 
-def draw_picture(
-    axes: Axes, view: HeartView, values: np.ndarray, bands: Bands, side: Side, size: float = 8
-) -> pv.PolyData:
-    """Values [node] from one side, with the patient's sides in letters of a size: the isolines."""
+def show_picture(
+    axes: Axes, view: HeartView, image: np.ndarray, side: Side, size: float = 8
+) -> None:
+    """Picture of one side on axes in mm, with the patient's sides in letters of a size."""
     width, height = view.half_size
-    limits = bands.edges[0], bands.edges[-1]
-    lines = view.isolines(values, bands.edges[1:-1])
-    image = view.image(np.clip(values, *limits), limits, bands.colours, lines, side)
     axes.imshow(image, extent=(-width, width, -height, height))
     for x, letter in zip((0.02, 0.98), side.ends):
         axes.text(x, 0.02, letter, transform=axes.transAxes, color="#666666",
                   ha="left" if x < 0.5 else "right", size=size)  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    return lines
 
 
 def _labels(

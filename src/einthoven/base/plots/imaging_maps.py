@@ -10,6 +10,7 @@ left, the septum, which is the LV's, at the right.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -160,8 +161,9 @@ def _write(axes: Axes, place: SegmentPlace, text: str, colour: tuple[float, ...]
     """The value, and small above it the segment's number, in black or white."""
     ink = "black" if np.dot(colour, (0.299, 0.587, 0.114)) > 0.5 else "white"
     x, y = place.middle
-    axes.text(x, y - 0.12, text, ha="center", va="center", size=8, weight="bold", color=ink)
-    axes.text(x, y + 0.3, place.name, ha="center", va="center", size=6, color=ink)
+    inside: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "in_layout": False}
+    axes.text(x, y - 0.12, text, size=8, weight="bold", **inside)
+    axes.text(x, y + 0.3, place.name, size=6, **inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +192,7 @@ def draw_voltage(axes: Axes, trace: VoltageTrace, interval_label: str = "90 % in
     axes.plot(trace.time, trace.estimate, color=ESTIMATE_COLOUR, ls=ESTIMATE_LINE, lw=1.3,
               label="from the ECG")  # fmt: skip
     axes.axhline(0, color="#cccccc", lw=0.6, zorder=0)
-    axes.set(title=trace.title, xlabel="time (ms)", ylabel="$V_m$ (mV)",
+    axes.set(title=trace.title, xlabel="time (ms)", ylabel="Vₘ (mV)",
              xlim=(trace.time[0], trace.time[-1]))  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from einthoven.base.plots.heart_maps import (
     HeartMap,
     HeartView,
     Side,
-    draw_picture,
     heart_maps_figure,
+    show_picture,
 )
 from einthoven.base.plots.style import house_style, new_figure
 
@@ -55,7 +55,11 @@ def draw_map(
     electrodes: ElectrodeMarks | None = None,
 ) -> None:  # fmt: skip
     """One surface from one side, with isolines, the ends of the picture, and electrodes."""
-    draw_picture(axes, surface, panel.values, scale, side, size=7)
+    lines = surface.isolines(panel.values, scale.edges[1:-1])
+    limits = scale.edges[0], scale.edges[-1]
+    clipped = np.clip(panel.values, *limits)
+    (image,) = surface.images(clipped, limits, scale.colours, lines, [side])
+    show_picture(axes, surface, image, side, size=7)
     if electrodes is not None:
         seen = [surface.is_visible(point, side) for point in electrodes.points]
         x, y = surface.place(electrodes.points[seen], side).T

@@ -110,7 +110,7 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
 
 
 def _physiology(patient: Patient) -> Group:
-    """Speeds and durations, from the settings that the stages were made with."""
+    """Speeds, durations and drawn conductivities, from the settings of the stages."""
     sections = {
         "purkinje": patient.purkinje.settings,
         "activation": next(iter(patient.activations.values())).settings,
@@ -121,6 +121,7 @@ def _physiology(patient: Patient) -> Group:
         rules = ", ".join(RULE_OF.get(name, name) for name in lacking)
         raise BadInput(f"{patient.where}: no settings of {', '.join(lacking)}; re-run {rules}")
     columns = Physiology.read(known, str(patient.where)).columns
+    columns |= patient.lead_fields.conductivities or {}
     return {"setting": np.array(list(columns)), "value": np.array(list(columns.values()))}
 
 

@@ -103,7 +103,6 @@ class ImagingModel:
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
             measures is not None,
-            drawn.pattern,
         )
 
     def beat_parameters(

@@ -7,8 +7,8 @@ from typing import Any
 from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import Corpus
-from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.corpus.splits import Tested
+from einthoven.imaging.corpus.voltages import traces
 from einthoven.imaging.networks.imaging_network import ImagingNetwork, MapPrediction
 from einthoven.imaging.networks.imaging_task import Training, predict, truth_of
 from einthoven.imaging.networks.registry import load_network

@@ -147,6 +147,27 @@ def unit_of(feature: str) -> str:
     return next((UNITS[part] for part in feature.split("_") if part in UNITS), "1")
 
 
+LABELS = {
+    "qrs_ms": "QRS duration", "qt_ms": "QT", "t_peak_to_end_ms": "T peak to T end",
+    "qrs_axis_deg": "QRS axis", "t_axis_deg": "T axis", "qrs_t_angle_deg": "angle of QRS and T",
+    "transition": "lead where R = S", "sokolow_lyon_mv": "Sokolow-Lyon",
+    "q_widest_ms": "widest Q", "q_mv": "Q", "q_ms": "Q duration", "r_mv": "R",
+    "r_ms": "R duration", "s_mv": "S", "s_ms": "S duration", "r2_mv": "R'", "s2_mv": "S'",
+    "r_fraction": "R / (R + S)", "j_mv": "level at J", "st60_mv": "level at J + 60 ms",
+    "t_mv": "T", "t2_mv": "second peak of T", "t_peak_ms": "T peak", "t_end_ms": "T end",
+}  # fmt: skip
+"""Feature without its lead -> words."""
+
+
+def label_of(feature: str) -> str:
+    """Words for a feature with its lead and unit: "T peak in V2, ms" for t_peak_ms_v2."""
+    kind, _, last = feature.rpartition("_")
+    lead = next((lead for lead in LEADS if lead.lower() == last), None)
+    words = LABELS.get(kind if lead else feature, feature)
+    unit = unit_of(feature)
+    return f"{words}{f' in {lead}' if lead else ''}{'' if unit == '1' else f', {unit}'}"
+
+
 def beat_features(found: Delineation) -> dict[str, float]:
     """All features of one beat, in the order of `FEATURES`."""
     values = {name: of(found) for name, of in BEAT_FEATURES.items()}
