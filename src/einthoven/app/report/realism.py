@@ -67,7 +67,7 @@ def realism_section(judged: JudgedRealism) -> PageSection:
         + ". ".join(statements(judged)) + "."
     )  # fmt: skip
     area = judged.areas["features_logistic"]
-    content = [
+    content: list[Table | Picture] = [
         Picture(realism_figure(groups_of(judged), f"AUC {area}"), CAPTION),
         Table(*area_table(judged), caption="Mean over folds and repeats ± standard error."),
         Table(*telling_table(judged), caption="Medians; SMD: standardised mean difference."),

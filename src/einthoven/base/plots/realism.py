@@ -151,7 +151,7 @@ def _draw_feature(
                      showfliers=False, boxprops=ink, whiskerprops=ink, capprops=ink,
                      medianprops=ink | {"lw": 2.0}, zorder=2)  # fmt: skip
     axes.set_xticks([0, 1], labels)
-    axes.set(xlim=(-0.6, 1.6), ylabel=name)
-    axes.yaxis.label.set_size(8)
+    axes.set_xlim(-0.6, 1.6)
+    axes.set_ylabel(name, size=8)
     axes.tick_params(labelsize=7)
     axes.grid(axis="y", alpha=0.25)

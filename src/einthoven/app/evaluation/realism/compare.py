@@ -61,17 +61,21 @@ class GroupComparison:
         """Features that are compared."""
         return [name for name, used in zip(self.one.feature_names, self.columns) if used]
 
+    @property
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """[person, feature] of both groups, the compared features alone."""
+        return self.one.features[:, self.columns], self.other.features[:, self.columns]
+
     @cached_property
     def differences(self) -> list[FeatureDifference]:
         """Differences of all compared features."""
-        sides = (people.features[:, self.columns].T for people in (self.one, self.other))
-        return [difference(*each) for each in zip(self.names, *sides)]
+        ours, theirs = self.values
+        return [difference(*each) for each in zip(self.names, ours.T, theirs.T)]
 
     @cached_property
     def discrepancy(self) -> MeanDiscrepancy:
         """Maximum mean discrepancy of the features."""
-        sides = (people.features[:, self.columns] for people in (self.one, self.other))
-        return mean_discrepancy(*sides, seed=self.seed)
+        return mean_discrepancy(*self.values, self.seed)
 
     def area(self, what: str, model: str, repeats: int | None = None) -> RocArea:
         """Area under the ROC curve of a classifier.
@@ -81,13 +85,11 @@ class GroupComparison:
             model: of `classifiers.MODELS`. repeats: as of `cross_validated_area`.
         """
         if what == BEATS:
-            sides = [people.beats() for people in (self.one, self.other)]
+            ours, theirs = self.one.beats(), self.other.beats()
         else:
             chosen = feature_sets(self.names)[what]
-            sides = [
-                people.features[:, self.columns][:, chosen] for people in (self.one, self.other)
-            ]
-        return cross_validated_area(*sides, model=model, seed=self.seed, repeats=repeats)
+            ours, theirs = (values[:, chosen] for values in self.values)
+        return cross_validated_area(ours, theirs, model, self.seed, repeats=repeats)
 
     def areas(
         self, wanted: Mapping[str, Sequence[str]], repeats: int | None = None

@@ -1,6 +1,7 @@
 """Cycle lengths of simulated beats, as patients' folders and stores state them."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,8 @@ def _of_store(path: Path, scenario: str) -> dict[str, float]:
 
 
 def _of_config(config: Any, scenario: str) -> float | None:
-    """Cycle length of a scenario of the config that a consolidated store holds."""
-    sections = config if isinstance(config, Mapping) else {}
+    """Cycle length of a scenario of the config that a consolidated store holds as JSON."""
+    sections = json.loads(config) if isinstance(config, str) else {}
     defined = sections.get("scenarios", {}).get("defined", {})
     if scenario in defined:
         with suppress(ValidationError):  # of another version

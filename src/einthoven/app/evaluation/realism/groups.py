@@ -13,6 +13,8 @@ from einthoven.physics.ecg.features import BEAT_FEATURES, unit_of
 
 LEAST_MEASURED = 0.5
 """Share of each group in which a feature must be measured to be compared."""
+ROUNDING = 1e-6
+"""Relative difference of ECGs in single precision that means nothing."""
 MECHANISMS = {
     "P": "activation of the atria",
     "QRS": "activation of the ventricles",
@@ -81,9 +83,14 @@ def compared(one: PeopleEcgs, other: PeopleEcgs) -> tuple[np.ndarray, dict[str, 
             left_out[feature] = f"no P wave: {', '.join(no_p)}"
         elif few:
             left_out[feature] = f"measured in few: {', '.join(few)}"
-        elif np.ptp(np.concatenate(known)) == 0:
+        elif _are_equal(np.concatenate(known)):
             left_out[feature] = "the same in all"
     return np.array([name not in left_out for name in columns]), left_out
+
+
+def _are_equal(values: np.ndarray) -> bool:
+    """Whether values differ by no more than rounding, which a classifier would magnify."""
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
 def _has_p(people: PeopleEcgs) -> bool:
