@@ -16,9 +16,9 @@ from typing import Any
 from tabulate import tabulate
 
 from einthoven.app.evaluation.realism.judge import judge_realism
+from einthoven.app.evaluation.realism.judged_tables import area_table, statements, telling_table
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.app.evaluation.realism.reading import GroupChoice, PeopleFound, read_people
-from einthoven.app.evaluation.realism.tables import area_table, statements, telling_table
 from einthoven.app.report.realism import write_realism_figure
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json

@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     from einthoven.app.evaluation.ecg_files import ReadOptions
     from einthoven.app.evaluation.realism.judge import judge_realism
+    from einthoven.app.evaluation.realism.judged_tables import area_table, statements, telling_table
     from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
-    from einthoven.app.evaluation.realism.tables import area_table, statements, telling_table
     from einthoven.app.report.realism import raise_if_no_picture, write_realism_figure
     from einthoven.base.core.files import write_json
     from einthoven.physics.ecg.recordings.recording import Declared

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from einthoven.app.evaluation.realism.groups import shown_name
 from einthoven.app.evaluation.realism.judge import JudgedRealism
-from einthoven.app.evaluation.realism.tables import area_table, statements, telling_table
+from einthoven.app.evaluation.realism.judged_tables import area_table, statements, telling_table
 from einthoven.app.report.audit import KINDS
 from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.core.errors import BadInput

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -120,14 +120,15 @@ def cross_validated_area(
     """
     values = np.concatenate([ours, theirs])
     labels = np.repeat([1, 0], [len(ours), len(theirs)])
-    named = np.arange(len(values)) if groups is None else np.concatenate(groups)
-    patients = np.unique(named, return_inverse=True)[1]
+    patients = None if groups is None else np.concatenate(groups)
+    # the folds of groups are slow for thousands
+    split = StratifiedKFold if groups is None else StratifiedGroupKFold
     repeats = repeats or int(np.clip(PEOPLE_PER_RUN // len(values), 1, MOST_REPEATS))
     placed = np.zeros((repeats, len(values)))
     for repeat in range(repeats):
         step(f"cross-validation, {model}, {repeat + 1} of {repeats}")
         drawn = derive_seed(seed, model, repeat)
-        folds = StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=drawn % 2**32)
+        folds = split(N_FOLDS, shuffle=True, random_state=drawn % 2**32)
         for train, test in folds.split(values, labels, patients):
             fitted = MODELS[model](len(train), drawn).fit(values[train], labels[train])
             scores = fitted.predict_proba(values[test])[:, 1]
