@@ -106,7 +106,7 @@ def cross_validated_area(
     groups: tuple[Any, Any] | None = None,
     repeats: int | None = None,
 ) -> RocArea:
-    """How well a classifier distinguishes people that it has not seen.
+    """Area of a classifier for people that it has not seen.
 
     Args:
         ours, theirs: [person, value]; NaN is replaced by the training folds' mean or median.

@@ -46,7 +46,7 @@ class MatchedPeople:
 
     @property
     def statement(self) -> str:
-        """What was matched, and what was not, in one line."""
+        """Line that says what was matched, and what was not."""
         if self.by:
             how = ", ".join(
                 f"{name} (within {CALIPERS[name]:g} {UNITS[name]})" if name in CALIPERS else name

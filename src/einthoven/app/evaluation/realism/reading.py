@@ -19,7 +19,7 @@ from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
 
 @dataclass(frozen=True)
 class GroupChoice:
-    """Which ECGs of a folder make a group.
+    """Choice of the ECGs that make a group.
 
     Attributes:
         scenario: of simulated patients; recordings have none.

@@ -20,7 +20,7 @@ NORMAL_RHYTHMS = frozenset({"SR", "SBRAD", "STACH", "SARRH"})
 HEALTHY_CODES = NORMAL_RHYTHMS | {"NORM", "LVOLT"}
 """Statements of PTB-XL that a healthy adult may have."""
 LEAST_LIKELIHOOD = 80.0
-"""Of NORM in PTB-XL, per cent."""
+"""Least likelihood of NORM in PTB-XL, per cent."""
 LUDB_RHYTHMS = frozenset(
     {"Sinus rhythm", "Sinus bradycardia", "Sinus tachycardia", "Sinus arrhythmia"}
 )
