@@ -30,7 +30,7 @@ DATA = ROOT.parent / "shared" / "data"
 def timed(path: Path, label: str, choice: GroupChoice) -> tuple[PeopleFound, float]:
     """A group, and the seconds that reading and delineation took."""
     start = time.perf_counter()
-    found = read_people(path, label, choice)
+    found = read_people([path], label, choice)
     return found, time.perf_counter() - start
 
 

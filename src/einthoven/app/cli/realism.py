@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.control:
         choice = GroupChoice(scenario, arguments.control_table, healthy, options)
         groups["control"] = arguments.control, choice
-    found = {label: read_people(path, label, choice) for label, (path, choice) in groups.items()}
+    found = {label: read_people([path], label, choice) for label, (path, choice) in groups.items()}
     people = {label: group.people for label, group in found.items()}
     judged = judge_realism(**people, seed=arguments.seed)
     for header, lines in (telling_table(judged), area_table(judged)):

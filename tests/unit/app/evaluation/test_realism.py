@@ -5,10 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from einthoven.app.evaluation.realism import classifiers, judge
-from einthoven.app.evaluation.realism.classifiers import (
-    cross_validated_area,
-    placements,
-)
+from einthoven.app.evaluation.realism.areas import placements
+from einthoven.app.evaluation.realism.classifiers import cross_validated_area
 from einthoven.app.evaluation.realism.differences import (
     LARGEST_SMD,
     SD_PER_IQR,

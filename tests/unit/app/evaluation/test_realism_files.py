@@ -175,25 +175,25 @@ def test_command(tmp_path, capsys, monkeypatch):
 
 def test_the_sheet_is_found_given_or_missed(tmp_path):
     folder = recorded(tmp_path / "people", 10)
-    everyone = read_people(folder, "real", GroupChoice())
+    everyone = read_people([folder], "real", GroupChoice())
     assert len(everyone.people) == 11 and "--healthy takes these alone" in everyone.notes[0]
     assert everyone.people.ages[0] == 40 and everyone.people.sexes[1] == "male"
     sheet = (folder / "people.csv").rename(tmp_path / "elsewhere.csv")
     with pytest.raises(BadInput, match="no sheet says who is healthy"):
-        read_people(folder, "real", GroupChoice(healthy=True))
-    assert len(read_people(folder, "real", GroupChoice()).people) == 12
-    assert len(read_people(folder, "real", GroupChoice(sheet=sheet, healthy=True)).people) == 10
+        read_people([folder], "real", GroupChoice(healthy=True))
+    assert len(read_people([folder], "real", GroupChoice()).people) == 12
+    assert len(read_people([folder], "real", GroupChoice(sheet=sheet, healthy=True)).people) == 10
     (folder / "r3.csv").unlink()
-    missing = read_people(folder, "real", GroupChoice(sheet=sheet))
+    missing = read_people([folder], "real", GroupChoice(sheet=sheet))
     assert list(missing.left_out.values()) == ["no such file"] and len(missing.people) == 10
     with pytest.raises(BadInput, match="none of its 11 recordings lies in"):
-        read_people(tmp_path, "real", GroupChoice(sheet=sheet))
+        read_people([tmp_path], "real", GroupChoice(sheet=sheet))
 
 
 @pytest.mark.parametrize("name", ["ludb", "ptb-xl"])
 def test_people_of_real_data(name):
     """Rate, age and sex of healthy people are read, and nearly all are measured."""
-    found = read_people(data_file(f"{name}/LICENSE.txt").parent, name, GroupChoice(healthy=True))
+    found = read_people([data_file(f"{name}/LICENSE.txt").parent], name, GroupChoice(healthy=True))
     group = found.people
     assert len(found.left_out) <= 0.02 * len(group) and set(group.sexes) == {"female", "male"}
     assert 55 < np.median(group.rates) < 85 and np.isfinite(group.ages).mean() > 0.95

@@ -7,7 +7,6 @@ leaves out that other people would have given other classifiers.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from einthoven.app.evaluation.realism.areas import RocArea, placements
 from einthoven.base.core.log import step
 from einthoven.base.core.seeds import derive_seed
 
@@ -28,30 +28,6 @@ WEIGHT_L2 = 0.1
 """C of scikit-learn for standardised features: many features and few people."""
 N_COMPONENTS = 20
 N_TREES = 200
-NORMAL_95 = 1.96
-
-
-@dataclass(frozen=True)
-class RocArea:
-    """Area under the ROC curve from cross-validation.
-
-    Attributes:
-        auc: 0.5 if the groups cannot be distinguished. se: its standard error.
-        n: people of each group.
-    """
-
-    auc: float
-    se: float
-    n: tuple[int, int]
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval, within 0 and 1."""
-        low, high = np.clip(self.auc + NORMAL_95 * self.se * np.array([-1.0, 1.0]), 0.0, 1.0)
-        return float(low), float(high)
-
-    def __str__(self) -> str:
-        return f"{self.auc:.3f} ± {self.se:.3f}"
 
 
 def logistic(n_train: int, seed: int) -> Pipeline:
@@ -137,20 +113,3 @@ def cross_validated_area(
     sides = [side[np.isfinite(side)] for side in (mean[labels == 1], mean[labels == 0])]
     variance = sum(side.var(ddof=1) / len(side) for side in sides)
     return RocArea(float(sides[0].mean()), float(np.sqrt(variance)), (len(ours), len(theirs)))
-
-
-def placements(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Share of the other group that each person is rightly above or below; equal scores count half.
-
-    Args:
-        scores: [person] higher for label 1. labels: [person] 1 or 0.
-
-    Returns:
-        [person]; NaN in a fold that has one group alone.
-    """
-    high, low = scores[labels == 1], scores[labels == 0]
-    placed = np.full(len(scores), np.nan)
-    if len(high) and len(low):
-        above = (high[:, None] > low) + 0.5 * (high[:, None] == low)
-        placed[labels == 1], placed[labels == 0] = above.mean(axis=1), above.mean(axis=0)
-    return placed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.app.evaluation.realism.classifiers import RocArea, cross_validated_area
+from einthoven.app.evaluation.realism.areas import RocArea
 from einthoven.app.evaluation.realism.differences import (
     FeatureDifference,
     difference,
@@ -84,6 +84,9 @@ class GroupComparison:
             what: a set of features (`groups.feature_sets`), or beats.
             model: of `classifiers.MODELS`. repeats: as of `cross_validated_area`.
         """
+        # scikit-learn is slow to import, and reports without recordings do not need it
+        from einthoven.app.evaluation.realism.classifiers import cross_validated_area
+
         if what == BEATS:
             ours, theirs = self.one.beats(), self.other.beats()
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from einthoven.app.evaluation.realism.classifiers import RocArea
+from einthoven.app.evaluation.realism.areas import RocArea
 from einthoven.app.evaluation.realism.compare import BEATS, GroupComparison
 from einthoven.app.evaluation.realism.differences import (
     FeatureDifference,

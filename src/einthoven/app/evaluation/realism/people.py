@@ -6,12 +6,11 @@ from typing import Self
 
 import numpy as np
 
+from einthoven.base.config.models import LEAST_PEOPLE
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS
 from einthoven.physics.ecg.features import TRACE_MS, FeatureRow
 
-LEAST_PEOPLE = 10
-"""Fewest people of a side: two in each of five folds."""
 LOWEST_ANGLE_DEG = -135.0
 """Axes are written from here on over 360 degrees: opposite to the normal axis of 45 degrees, so
 that no normal axis is cut in two."""

@@ -1,11 +1,12 @@
 """Groups of people from files: simulated ones from stores and runs, real ones from recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
 from einthoven.app.evaluation.realism.cycles import cycle_lengths
+from einthoven.app.evaluation.realism.judge import JudgedRealism, judge_realism
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.app.evaluation.realism.sheets import (
     ListedRecording,
@@ -13,6 +14,7 @@ from einthoven.app.evaluation.realism.sheets import (
     read_listed,
     sheet_of,
 )
+from einthoven.base.config.models import AuditSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_table
 
@@ -48,26 +50,43 @@ class PeopleFound:
     notes: Sequence[str]
 
 
-def read_people(path: str | Path, label: str, choice: GroupChoice) -> PeopleFound:
+def judge_patients(files: Iterable[str | Path], audit: AuditSettings) -> JudgedRealism | None:
+    """Judge the patients of a run beside the recordings of its config; None without any.
+
+    Args:
+        files: stages of the patients, in a folder each. audit: section of the config.
+
+    Raises:
+        BadInput: as of `read_people`, of the recordings.
+    """
+    if not audit.recordings:
+        return None
+    folders = sorted({Path(file).parent for file in files})
+    simulated = read_people(folders, "simulated", GroupChoice())
+    real = read_people([audit.recordings], "real", GroupChoice(healthy=audit.healthy))
+    return judge_realism(simulated.people, real.people)
+
+
+def read_people(paths: Sequence[str | Path], label: str, choice: GroupChoice) -> PeopleFound:
     """Read and measure the ECGs of a group, one per person where a sheet names the persons.
 
     Args:
-        path: folder of recordings, results or patients' folders, or a store.
+        paths: folder of recordings, results, patients' folders, or stores.
         label: name of the group. choice: which of its ECGs.
 
     Raises:
         BadInput: nothing there, no sheet where healthy people are asked for, no beat of that
             scenario, or too few.
     """
-    path = Path(path)
-    sheet = choice.sheet or sheet_of(path)
+    path, *others = map(Path, paths)
+    sheet = choice.sheet or (None if others else sheet_of(path))
     if sheet is None:
         if choice.healthy:
             raise BadInput(
                 f"{path}: no sheet says who is healthy; state one with --table, or leave --healthy"
             )
-        samples, unread = read_samples([path], choice.options)
-        notes = [f"{label}: {path.name}"]
+        samples, unread = read_samples(paths, choice.options)
+        notes = [f"{label}: {path.name}{' and others' if others else ''}"]
     else:
         samples, unread, notes = _listed_samples(path, sheet, label, choice)
     scenarios = dict.fromkeys(scenario for sample in samples for scenario in sample.beats)
@@ -77,7 +96,7 @@ def read_people(path: str | Path, label: str, choice: GroupChoice) -> PeopleFoun
         known = ", ".join(scenarios) or "none"
         why = next((f"; {name}: {text}" for name, text in left_out.items()), "")
         raise BadInput(f"{path}: no ECG of scenario {choice.scenario!r}; there are {known}{why}")
-    cycles = cycle_lengths([path], choice.scenario) if sheet is None else {}
+    cycles = cycle_lengths(paths, choice.scenario) if sheet is None else {}
     rows = [_with_cycle(row, cycles) for row in rows]
     return PeopleFound(PeopleEcgs.of_rows(label, rows), left_out, notes)
 
