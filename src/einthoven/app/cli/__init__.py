@@ -24,6 +24,7 @@ from einthoven.app.cli import (
     plan,
     predict,
     progress,
+    realism,
     schema,
     score,
     sensitivity,
@@ -38,7 +39,15 @@ from einthoven.base.core.version import __version__
 GROUPS = {
     "a patient of your own": (import_, predict, encode),
     "from a recording": (image, twin, inverse),
-    "look at a patient, and export it": (view, export, explain, audit, sensitivity, verify),
+    "look at a patient, and export it": (
+        view,
+        export,
+        explain,
+        audit,
+        realism,
+        sensitivity,
+        verify,
+    ),
     "a run of the workflow": (config, schema, plan, progress, costs, check),
     "atlases, trained models, the benchmark": (fetch, export_model, score),
 }

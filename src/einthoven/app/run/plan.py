@@ -120,6 +120,11 @@ class Plan:
         return sorted({*self.patients[:N_SHOWN], self.example})
 
     @property
+    def beside_people(self) -> list[str]:
+        """Patients whose ECGs the report compares with recordings; none without recordings."""
+        return self.patients if self.config.audit.recordings else []
+
+    @property
     def patient_pattern(self) -> str:
         """Regular expression of all patients."""
         return "|".join(["p[0-9]{4}", *self.imported])
