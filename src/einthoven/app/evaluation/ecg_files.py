@@ -80,7 +80,8 @@ def _of_recording(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
     """The median beat of a WFDB, CSV, NumPy or CardioSoft file."""
     recording = read.read_recording(path, options.declared)
     beat = averaged_beat(recording)
-    yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
+    person = recording.person
+    yield EcgSample(recording.name, {RECORDING: beat}, person.sex or options.sex, person.age_years)
 
 
 Reader = Callable[[Path, ReadOptions], Iterator[EcgSample]]

@@ -41,12 +41,13 @@ class EcgSample:
     Attributes:
         name: p0000, or the name of the file.
         beats: scenario (sinus, lbbb, ...; recording for a file) -> twelve leads, mV.
-        sex: female or male, None if unknown.
+        sex: female or male, None if unknown. age_years: None if unknown.
     """
 
     name: str
     beats: Mapping[str, AveragedBeat]
     sex: str | None = None
+    age_years: float | None = None
 
     @classmethod
     def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
@@ -65,6 +66,7 @@ class FeatureRow:
         name, scenario, sex: as in `EcgSample`.
         values: feature with its unit -> value, NaN where it cannot be measured.
         trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
+        rr_ms: cycle length of a recording, None for a single beat. age_years: None if unknown.
     """
 
     name: str
@@ -72,6 +74,8 @@ class FeatureRow:
     values: dict[str, float]
     sex: str | None
     trace: np.ndarray
+    rr_ms: float | None = None
+    age_years: float | None = None
 
 
 def _amplitude(*names: str) -> Callable[[LeadBeat], float]:
@@ -205,9 +209,8 @@ def feature_row(sample: EcgSample, scenario: str) -> FeatureRow:
         - delineation.leads[name].baseline_mv
         for name, lead in zip(LEADS, beat.ecg)
     ]
-    return FeatureRow(
-        sample.name, scenario, beat_features(delineation), sample.sex, np.array(trace)
-    )
+    values, sex, age = beat_features(delineation), sample.sex, sample.age_years
+    return FeatureRow(sample.name, scenario, values, sex, np.array(trace), beat.rr_ms, age)
 
 
 def feature_table(
