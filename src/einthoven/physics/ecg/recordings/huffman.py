@@ -25,7 +25,8 @@ def decoded(data: bytes, codes: Codes) -> np.ndarray:
     """
     bits = np.unpackbits(np.frombuffer(data, np.uint8)).tobytes().translate(_DIGITS).decode()
     longest = max(map(len, codes))
-    values, at = [], 0
+    values: list[int] = []
+    at = 0
     while at < len(bits):
         end = at + 1
         while bits[at:end] not in codes:

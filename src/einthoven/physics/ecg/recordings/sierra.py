@@ -39,7 +39,8 @@ def of_sierra(root: ElementTree.Element, path: Path) -> Recording:
     leads = {lead.label: np.asarray(lead.samples, np.float64) * step_mv for lead in found.leads}
     sex = next(root.iter("sex"), None)
     age = next(root.iter("years"), None)
-    years = float(age.text) if age is not None and (age.text or "").strip().isdigit() else None
+    text = (age.text or "").strip() if age is not None else ""
+    years = float(text) if text.isdigit() else None
     person = Person(sex_of(sex.text if sex is not None else None), years)
     return Recording.of_leads(path, leads, number(signal, "samplingrate", path), person)
 

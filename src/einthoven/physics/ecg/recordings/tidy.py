@@ -74,7 +74,7 @@ def _without_padding(leads: Leads, rate_hz: float, where: str) -> tuple[Leads, l
     start, stop = int(whole[0]), int(whole[-1]) + 1
     moving = np.flatnonzero((np.diff(rows[:, start:stop], axis=1) != 0).any(axis=0))
     if len(moving):
-        first, last = start + int(moving[0]), start + int(moving[-1]) + 2
+        first, last = start + int(moving[0]) + 1, start + int(moving[-1]) + 1
         if (last - first) >= LEFT_S * rate_hz:
             start = first if first - start >= PADDING_S * rate_hz else start
             stop = last if stop - last >= PADDING_S * rate_hz else stop

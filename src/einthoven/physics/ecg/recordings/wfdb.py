@@ -4,8 +4,11 @@ Format: https://physionet.org/physiotools/wag/header-5.htm and signal-5.htm.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -123,19 +126,17 @@ def _per_mv(name: str, unit: str, path: Path) -> float:
 
 def _record(path: Path) -> tuple[Any, str]:
     """A `wfdb.Record` in counts, or `MultiRecord` in mV, verified, and the header's text."""
-    import wfdb  # slow: it loads pandas
-
     try:
         text = path.read_text(encoding="latin-1")
         lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
         several = bool(lines and _SEGMENTED.match(f"{lines[0]} "))
-        record = wfdb.rdrecord(
-            str(path.with_suffix("").resolve()), physical=several, m2s=False, smooth_frames=several
-        )
+        with _as_named(path, lines) as name:
+            record = _read(name, several, any(line.split()[1][:2] == "61" for line in lines[1:]))
     except OSError as error:
+        file = path.with_name(Path(error.filename).name) if error.filename else path
         raise BadInput(
-            f"{error.filename or path}: cannot be read ({error.strerror}); a header and its signal "
-            "files stay together under their names: copy all of them"
+            f"{file}: cannot be read ({error.strerror}); a header and its signal files stay "
+            "together under their names: copy all of them"
         ) from error
     except Exception as error:  # wfdb raises many types
         raise BadInput(
@@ -146,6 +147,33 @@ def _record(path: Path) -> tuple[Any, str]:
     if not several:
         _raise_if_damaged(record, path)
     return record, text
+
+
+def _read(name: Path, several: bool, big_endian: bool) -> Any:
+    """The record without suffix; wfdb 4.3 cannot leave the counts of format 61 as they are."""
+    import wfdb  # slow: it loads pandas
+
+    record = wfdb.rdrecord(str(name), physical=several or big_endian, m2s=False,
+                           smooth_frames=several)  # fmt: skip
+    if big_endian and not several:
+        record.e_d_signal = record.adc(expanded=True)
+    return record
+
+
+@contextmanager
+def _as_named(path: Path, lines: list[str]) -> Iterator[Path]:
+    """The record without suffix; where names differ in capitals, links that fit the header."""
+    if path.suffix == ".hea":
+        yield path.with_suffix("").resolve()
+        return
+    names = {path.name, *(line.split()[0] for line in lines[1:])}
+    here = {file.name.lower(): file for file in path.parent.iterdir()}
+    with TemporaryDirectory() as folder:
+        for name in names:
+            if (file := here.get(name.lower())) is not None:
+                link = path.stem + ".hea" if file == path else name
+                (Path(folder) / link).symlink_to(file.resolve())
+        yield Path(folder) / path.stem
 
 
 def _raise_if_no_rate(words: list[str], path: Path) -> None:
