@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from helpers.recording_source import MV, UV, Source
 
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
+from helpers.recording_source import MV, UV, Source
 
 SCP_IDS = dict(zip(LEADS, (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8)))
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from helpers.ecg import synthetic_leads
 
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
 from einthoven.physics.ecg.leads import all_leads
+from helpers.ecg import synthetic_leads
 
 RATE_HZ, SECONDS, RR_MS = 500, 10, 900
 UV = 5.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
 from helpers.recording_source import UV, Source
 
 MV_GAIN = 1000 / UV
@@ -32,9 +33,8 @@ def write_wfdb(
     lines = [f"rec {len(names)} {changes.get('rate', made.rate_hz)} {len(rows[0])}"]
     for name, row, gain in zip(names, rows, gains):
         total = changes.get("sums", checksum(row))
-        lines.append(
-            f"{signal} {form} {gain:g}(0)/{changes.get('unit', 'mV')} 16 0 {row[0]} {total} 0 {name}"
-        )
+        scale = f"{gain:g}(0)/{changes.get('unit', 'mV')}"
+        lines.append(f"{signal} {form} {scale} 16 0 {row[0]} {total} 0 {name}")
     header = folder / str(changes.get("header", "rec.hea"))
     header.write_text("\n".join(lines) + "\n" + PERSON)
     return header

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.recording_cases import READ, REFUSED
+from helpers.recording_cases import READ
+from helpers.recording_faults import REFUSED
 from helpers.recording_source import source
 
 from einthoven.base.core.errors import BadInput
