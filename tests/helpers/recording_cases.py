@@ -42,7 +42,7 @@ class Readable:
         return np.abs(found.ecg - expected).max(axis=1)
 
 
-def text_file(name: str, make: Callable[[Source], str], encoding: str = "utf-8") -> Callable:
+def typed(name: str, make: Callable[[Source], str], encoding: str = "utf-8") -> Callable:
     def write(folder: Path, made: Source) -> Path:
         (folder / name).write_bytes(make(made).encode(encoding))
         return folder / name
@@ -102,7 +102,7 @@ def table(delimiter: str = ",", **kind) -> Callable[[Source], str]:
     return make
 
 
-def matlab_file(**variables) -> Callable:
+def matlab(**variables) -> Callable:
     def write(folder: Path, made: Source) -> Path:
         from scipy.io import savemat
 
@@ -112,7 +112,7 @@ def matlab_file(**variables) -> Callable:
     return write
 
 
-def array_file(save: Callable, name: str) -> Callable:
+def saved(save: Callable, name: str) -> Callable:
     def write(folder: Path, made: Source) -> Path:
         save(folder / name, made)
         return folder / name
@@ -231,63 +231,63 @@ READ = [
              stop=-50),
     Readable("WFDB at 100 Hz", at_rate(100, 10.0)),
     Readable("WFDB at 10 kHz", at_rate(10_000)),
-    Readable("CSV, commas, ms", text_file("a.csv", table(time=("time_ms", 1000.0))),
+    Readable("CSV, commas, ms", typed("a.csv", table(time=("time_ms", 1000.0))),
              note="the unit mV was detected"),
-    Readable("CSV, semicolons and decimal commas", text_file("a.CSV", table(
+    Readable("CSV, semicolons and decimal commas", typed("a.CSV", table(
         ";", time=("Zeit", 1.0), comma=True, names="Ableitung {}".format)), AT, "mV was detected"),
-    Readable("TSV, seconds, spelt as leads", text_file("a.tsv", table(
+    Readable("TSV, seconds, spelt as leads", typed("a.tsv", table(
         "\t", time=("Time [s]", 1.0), names="Lead {} (mV)".format))),
-    Readable("text, blanks", text_file("a.txt", table(" ", names=str.upper)), AT, "mV was detected"),
-    Readable("CSV, any order, other columns", text_file("a.csv", table(
+    Readable("text, blanks", typed("a.txt", table(" ", names=str.upper)), AT, "mV was detected"),
+    Readable("CSV, any order, other columns", typed("a.csv", table(
         time=("t", 1.0), order=SHUFFLED, **FOREIGN)), note="mV was detected"),
-    Readable("CSV, codes of MDC, uV in names", text_file("a.csv", table(
+    Readable("CSV, codes of MDC, uV in names", typed("a.csv", table(
         names=lambda lead: f"{MDC[lead]}_uV", scale=1000)), AT),
-    Readable("CSV, D1 and DII, uV by size", text_file("a.csv", table(
+    Readable("CSV, D1 and DII, uV by size", typed("a.csv", table(
         names=lambda lead: ROMANCE.get(lead, lead), scale=1000)), AT, "the unit uV was detected"),
-    Readable("CSV, volt by size", text_file("a.csv", lambda made: text.table_text(
+    Readable("CSV, volt by size", typed("a.csv", lambda made: text.table_text(
         {k: v / 1000 for k, v in made.in_mv.items()}, digits=9)), AT, "the unit V was detected"),
-    Readable("CSV, a line of units", text_file("a.csv", table(
+    Readable("CSV, a line of units", typed("a.csv", table(
         time=("time", 1.0), scale=1000, below=UNITS_BELOW))),
-    Readable("CSV, byte order mark, CRLF, comments", text_file("a.csv", lambda made: table(
+    Readable("CSV, byte order mark, CRLF, comments", typed("a.csv", lambda made: table(
         before="# patient X\n# sampling rate: 500 Hz\n# unit: mV\n")(made).replace("\n", "\r\n"),
         "utf-8-sig")),
-    Readable("CSV, UTF-16", text_file("a.csv", table(time=("time_s", 1.0)), "utf-16"),
+    Readable("CSV, UTF-16", typed("a.csv", table(time=("time_s", 1.0)), "utf-16"),
              note="mV was detected"),
     Readable("CSV, times rounded to ms", _jitter, note="mV was detected"),
-    Readable("CSV, gzip", _gz(text_file("a.csv", table(time=("seconds", 1.0)))),
+    Readable("CSV, gzip", _gz(typed("a.csv", table(time=("seconds", 1.0)))),
              note="mV was detected"),
-    Readable("NumPy", array_file(lambda p, m: np.save(p, m.mv), "a.npy"), AT, "mV was detected"),
-    Readable("NumPy, counts of uV", array_file(lambda p, m: np.save(p, (m.mv * 1000).T), "a.npy"), AT,
+    Readable("NumPy", saved(lambda p, m: np.save(p, m.mv), "a.npy"), AT, "mV was detected"),
+    Readable("NumPy, counts of uV", saved(lambda p, m: np.save(p, (m.mv * 1000).T), "a.npy"), AT,
              "uV was detected"),
-    Readable("NumPy, named", array_file(_npz, "a.npz")),
-    Readable("JSON", text_file("a.json", text.json_text)),
-    Readable("MATLAB, lead by lead", matlab_file(
+    Readable("NumPy, named", saved(_npz, "a.npz")),
+    Readable("JSON", typed("a.json", text.json_text)),
+    Readable("MATLAB, lead by lead", matlab(
              **{lead: lambda m, x=lead: m.in_mv[x] for lead in LEADS},
              fs=lambda m: m.rate_hz, unit=lambda m: "mV")),
-    Readable("MATLAB, struct", matlab_file(ECG=lambda m: {"data": m.mv, "sex": "Female", "age": 61}),
+    Readable("MATLAB, struct", matlab(ECG=lambda m: {"data": m.mv, "sex": "Female", "age": 61}),
              AT, "the leads were taken"),
-    Readable("MATLAB 7.3", array_file(binary.write_matlab73, "a.mat"), note="the leads were taken"),
-    Readable("CardioSoft", text_file("a.xml", text.cardiosoft_text)),
-    Readable("GE MUSE", text_file("a.XML", text.muse_text)),
-    Readable("GE MUSE, gzip", _gz(text_file("a.xml", text.muse_text))),
-    Readable("HL7 aECG", text_file("a.xml", text.aecg_text)),
-    Readable("Philips XML", text_file("a.xml", binary.sierra_text)),
-    Readable("EDF", array_file(binary.write_edf, "a.edf")),
-    Readable("EDF, mV", array_file(lambda p, m: binary.write_edf(p, m, 16, "mV"), "a.EDF")),
-    Readable("EDF, no unit", array_file(lambda p, m: binary.write_edf(p, m, 16, ""), "a.edf"),
+    Readable("MATLAB 7.3", saved(binary.write_matlab73, "a.mat"), note="the leads were taken"),
+    Readable("CardioSoft", typed("a.xml", text.cardiosoft_text)),
+    Readable("GE MUSE", typed("a.XML", text.muse_text)),
+    Readable("GE MUSE, gzip", _gz(typed("a.xml", text.muse_text))),
+    Readable("HL7 aECG", typed("a.xml", text.aecg_text)),
+    Readable("Philips XML", typed("a.xml", binary.sierra_text)),
+    Readable("EDF", saved(binary.write_edf, "a.edf")),
+    Readable("EDF, mV", saved(lambda p, m: binary.write_edf(p, m, 16, "mV"), "a.EDF")),
+    Readable("EDF, no unit", saved(lambda p, m: binary.write_edf(p, m, 16, ""), "a.edf"),
              note="uV was detected"),
-    Readable("BDF", array_file(lambda p, m: binary.write_edf(p, m, 24), "a.bdf")),
-    Readable("DICOM, MDC", array_file(binary.write_dicom, "a.dcm")),
+    Readable("BDF", saved(lambda p, m: binary.write_edf(p, m, 24), "a.bdf")),
+    Readable("DICOM, MDC", saved(binary.write_dicom, "a.dcm")),
     Readable("DICOM, SCP-ECG's codes, no suffix",
-             array_file(lambda p, m: binary.write_dicom(p, m, "SCPECG"), "1.2.840.113")),
+             saved(lambda p, m: binary.write_dicom(p, m, "SCPECG"), "1.2.840.113")),
     Readable("DICOM, leads by their meaning",
-             array_file(lambda p, m: binary.write_dicom(p, m, ""), "a.dcm")),
-    Readable("SCP-ECG, Huffman, second differences", array_file(binary.write_scp, "a.scp")),
+             saved(lambda p, m: binary.write_dicom(p, m, ""), "a.dcm")),
+    Readable("SCP-ECG, Huffman, second differences", saved(binary.write_scp, "a.scp")),
     Readable("SCP-ECG, Huffman, first differences",
-             array_file(lambda p, m: binary.write_scp(p, m, 1), "a.SCP")),
-    Readable("SCP-ECG, 16 bits", array_file(lambda p, m: binary.write_scp(p, m, 0, False), "a.scp")),
+             saved(lambda p, m: binary.write_scp(p, m, 1), "a.SCP")),
+    Readable("SCP-ECG, 16 bits", saved(lambda p, m: binary.write_scp(p, m, 0, False), "a.scp")),
     Readable("SCP-ECG, reference beat",
-             array_file(lambda p, m: binary.write_scp(p, m, 2, number=5), "a.scp"), note="reference"),
+             saved(lambda p, m: binary.write_scp(p, m, 2, number=5), "a.scp"), note="reference"),
     Readable("lead II from I and III", spoilt(lambda leads, _: without(leads, "II")),
              note="lead II was computed from I and III"),
     Readable("limb leads from aVL and aVF", spoilt(
