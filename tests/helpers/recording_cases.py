@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+import helpers.recording_binaries as binary
+import helpers.recording_writers as text
 from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.recording import Declared, Recording
-from helpers import recording_binaries as binary
-from helpers import recording_writers as text
 from helpers.recording_source import MV, RATE_HZ, UV, Source, source
 
 COUNT_MV = 1.001 * MV

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+import helpers.recording_binaries as binary
+import helpers.recording_writers as text
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
 from einthoven.physics.ecg.recordings.recording import Declared
-from helpers import recording_binaries as binary
-from helpers import recording_writers as text
 from helpers.recording_cases import (
     AT,
     at_rate,

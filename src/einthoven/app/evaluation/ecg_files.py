@@ -73,7 +73,7 @@ class MeasuredFiles:
     n_skipped: int = 0
 
     def lines(self) -> list[str]:
-        """What was left out and why, and the notes; by kind where there are many."""
+        """Lines on what was left out and why, and on notes; by kind where there are many."""
         lines = [f"read: {self.n_files - len(self.failed)} of {self.n_files} files with ECGs; "
                  f"{self.n_skipped} others were skipped"]  # fmt: skip
         if len(self.failed) > SHOWN:
