@@ -116,7 +116,7 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
     # medians are not additive, so that the derived limb leads are computed again
     rows = all_leads((beat.ecg - level)[INDEPENDENT_ROWS])
     time = beat.time - delineation.onset_ms
-    warnings = []
+    warnings = [*recording.notes]
     if time[-1] < N_TIMES - 1:
         cycle = f" (cycle length {beat.rr_ms:.0f} ms)" if beat.rr_ms else ""
         warnings.append(f"the beat ends {time[-1]:.0f} ms after its QRS onset{cycle}; "
