@@ -160,7 +160,9 @@ def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
     velocity = np.convolve(velocity, window / window.sum(), mode="same")
     span = max(1, round(1500.0 / step_ms))
     tops = [velocity[k : k + span].max() for k in range(0, len(velocity), span)]
-    height = PEAK_SHARE * float(np.median([top for top in tops if top > 0.3 * max(tops)] or [0]))
+    # the upper quartile, as one disturbance may be ten times as steep as a QRS
+    typical = float(np.percentile(tops, 75, method="higher"))
+    height = PEAK_SHARE * float(np.median([top for top in tops if top > 0.3 * typical] or [0]))
     if height <= 0:
         raise BadInput("ecg: flat in all leads; there is no QRS")
     peaks: list[int] = []
