@@ -1,7 +1,7 @@
 """QRS duration and amplitude of a 12-lead ECG with one beat."""
 
-
 from typing import NamedTuple
+
 import numpy as np
 
 from einthoven.base.core import check
@@ -116,7 +116,9 @@ def _extent(velocity: np.ndarray, dt: float, side: Side) -> float:
         if last < len(velocity) - 1 and last * dt <= MAX_SIDE_MS:
             break
     else:
-        where = f"is cut off at the {side.name} of" if last == len(velocity) - 1 else "has no end in"
+        where = (
+            f"is cut off at the {side.name} of" if last == len(velocity) - 1 else "has no end in"
+        )
         raise BadInput(f"ecg: the QRS {where} the record; widen the time axis")
     edge = _crossing(velocity, last, threshold)
     rising = np.flatnonzero(np.diff(velocity[last + 1 :]) >= 0)
