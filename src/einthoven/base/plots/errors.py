@@ -120,14 +120,10 @@ def torso_map_figure(
 
 
 def error_scale(values: Sequence[np.ndarray]) -> LogNorm:
-    """Logarithmic colour scale that several methods share.
+    """Logarithmic colour scale that several methods share; NaN is missing.
 
     Errors of methods differ tenfold. On a linear scale the worst, most often the pseudo lead field,
-    would leave all others one colour.
-
-    Args:
-        values: per method, not negative, NaN where missing; those below a thousandth of the largest
-            are drawn as that.
+    would leave all others one colour. Those below a thousandth of the largest are drawn as that.
     """
     known = np.concatenate([value[np.isfinite(value)] for value in values])
     top = float(known.max()) or 1.0

@@ -214,9 +214,8 @@ def anatomy_image(
 ) -> np.ndarray:
     """Torso with its heart and electrodes, from the front.
 
-    Args:
-        points: [vertex, 3] mm; faces: [face, 3]; face_tags: [face] core.tags.Surface.
-        electrodes: colour -> [electrode, 3] mm; black ones are drawn larger.
+    points [vertex, 3] mm, faces [face, 3], face_tags [face] core.tags.Surface. Electrodes,
+    [electrode, 3] mm by colour, are drawn larger in black.
     """
     plotter = new_plotter(620, 620)
     for tags, (colour, opacity) in SHOWN.items():

@@ -29,8 +29,7 @@ class Recorded(NamedTuple):
 def as_recorded(ecg: np.ndarray) -> Recorded:
     """Shift beats to start before their QRS onset, with a random error of the onset.
 
-    Args:
-        ecg: [beat, 12, time] mV, 1 ms per sample from the first activation.
+    They are [beat, 12, time] mV, 1 ms per sample from the first activation.
     """
     delay = np.array(list(onset_delays(ecg)))
     error = ONSET_SD_MS * generator(1, "imaging", "onsets").standard_normal(len(delay))

@@ -58,11 +58,9 @@ class MapPredictor(ABC):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, name: str, ecg_distribution: EcgDistribution) -> Self:
-        """Read the network of a packed model.
+        """Read the network, by its name, of a packed model's folder.
 
-        Args:
-            folder: of the model. name: of the network.
-            ecg_distribution: principal components of the training ECGs.
+        The ECG distribution is that of the training.
 
         Raises:
             BadInput: files are missing, damaged or of another version.

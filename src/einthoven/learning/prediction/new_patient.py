@@ -189,10 +189,6 @@ class BodyEcgs:
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
     """The same heart with its fibres in another body's patient frame; the mesh is the heart's.
 
-    Args:
-        patient: with anatomy, mesh, fibres and activations.
-        anatomy: of the other body; its heart is the same in the heart frame.
-
     Raises:
         BadInput: the hearts differ.
     """
