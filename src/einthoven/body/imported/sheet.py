@@ -89,7 +89,8 @@ class Row(NamedTuple):
 def read_sheet(path: str | Path) -> list[Row]:
     """The patients of a sheet, one row each, and one per additional body.
 
-    docs/reference/import-sheet.md has the columns.
+    Args:
+        path: CSV with the columns of docs/reference/import-sheet.md.
 
     Raises:
         BadInput: the sheet is missing, has no patient or lacks a column, a field is empty, or a

@@ -70,14 +70,9 @@ class Network:
 
     @classmethod
     def of(cls, patient: Patient, delays: JunctionDelays, speed_factor: float = 1.0) -> Self:
-        """Network of a patient's trees.
+        """Network of a patient's trees; the factor is that on the speed along trees and fascicles.
 
         An end of a tree, tip or root, meets the muscle at the nearest node of its endocardium.
-
-        Args:
-            patient: patient with mesh and trees.
-            delays: delays of every junction.
-            speed_factor: factor on the speed along trees and fascicles.
         """
         tree = patient.purkinje
         edges, times = cls.tree_node(tree.tree_edges), np.asarray(tree.root_times, float)

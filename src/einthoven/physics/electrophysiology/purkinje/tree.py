@@ -35,11 +35,15 @@ BACKENDS = {"einthoven": grow, "fractal-tree": grow_by_fractal_tree}
 
 
 def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
-    """Grow the left and the right trees of a patient with mesh and ventricular coordinates.
+    """Grow the left and the right trees of a patient.
 
     Fascicles are insulated paths from the His bundle to the early sites. A tree grows from each
-    site, all trees of a side at once, below the upper end of the Purkinje fibres. The seed of the
-    draws is made of `config.seed` and the patient's name.
+    site, all trees of a side at once, below the upper end of the Purkinje fibres.
+
+    Args:
+        patient: patient with mesh and ventricular coordinates.
+        config: backend, sites, branches, speed and coverage. The seed of the draws is made of
+            `config.seed` and the patient's name.
 
     Raises:
         BadInput: a segment is longer than a branch, or a triangle has no area.
