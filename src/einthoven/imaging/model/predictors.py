@@ -29,6 +29,8 @@ class PlacedBeat(NamedTuple):
     """[12, time] mV from the QRS onset."""
     measures: np.ndarray
     """[measure] of the body, in the network's order; NaN if unknown."""
+    steep_ms: float
+    """Delay of the onset for networks after the QRS onset; see `inputs.onsets`."""
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor]:

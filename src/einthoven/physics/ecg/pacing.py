@@ -23,6 +23,9 @@ MIN_SHARE = 0.3
 """Smallest share of beats with a spike. A demand pacemaker paces some beats; disturbances that look
 like spikes are single: of 145 healthy adults' recordings (PTB-XL) none has them before more than
 a tenth of the beats."""
+MIN_BEATS = 2
+"""Smallest number of beats with a spike: in a record of one beat nothing tells a spike from a QRS as
+steep as simulated ones are."""
 TAIL_SHARE = 0.04
 """A spike lasts while the ECG changes by this share of its steepest change: filters of recorders
 leave an exponential tail of some 20 ms, which would be taken for the QRS onset."""
@@ -76,7 +79,7 @@ def precede_beats(spikes: np.ndarray, peaks: np.ndarray, step_ms: float) -> bool
     """
     delay = (peaks[:, None] - spikes[None, :]) * step_ms
     paced = ((delay >= LEAD_MS[0]) & (delay <= LEAD_MS[1])).any(axis=1)
-    return bool(len(spikes)) and np.count_nonzero(paced) >= max(1.0, MIN_SHARE * len(peaks))
+    return bool(len(spikes)) and np.count_nonzero(paced) >= max(MIN_BEATS, MIN_SHARE * len(peaks))
 
 
 def _corners(ecg: np.ndarray, step_ms: float) -> np.ndarray:
