@@ -255,11 +255,16 @@ def _mapped(
         yield map(measure, paths)
         return
     # forked processes of a program with threads may hang
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _without_warnings)
     try:
         with _interrupts_ignored():  # inherited, so that Ctrl-C ends this process alone
             results = pool.map(measure, paths, chunksize=CHUNK)
         yield results
+    except KeyboardInterrupt:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()  # not first what is in hand
+        raise
     except BrokenProcessPool as error:
         raise StepFailed("a process that reads recordings was ended from outside, maybe for want "
                          "of memory; run with --jobs 1") from error  # fmt: skip

@@ -1,6 +1,12 @@
 """Folders of recordings: what is read, skipped and left out; the same in several processes."""
 
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +113,34 @@ def test_the_audit_refuses_what_image_refuses(folder, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "read: 3 of 5 files" in said and "bad.csv: line 2 is not 3 numbers" in said
     assert failed.exists() and len(read_json(out)["failed"]) == 2
+
+
+AUDIT = """
+import sys
+from einthoven.app.cli import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_an_interrupt_ends_all_processes_with_one_line(folder, tmp_path):
+    """As a terminal does: the signal goes to all of the group."""
+    for k in range(ecg_files.LEAST_FILES + 1):
+        (tmp_path / f"{k}.xml").symlink_to(folder / "b/ecg.xml")
+    script = tmp_path / "audit.py"
+    script.write_text(AUDIT)
+    process = subprocess.Popen(
+        [sys.executable, str(script), "audit", str(tmp_path), "--jobs", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until = time.monotonic() + 60
+    while len(children.read_text().split()) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    started = children.read_text().split()
+    os.killpg(process.pid, signal.SIGINT)
+    said, error = process.communicate(timeout=60)
+    assert len(started) >= 2 and process.returncode == 130 and said == ""
+    assert error.strip().count("\n") == 0 and "audit was interrupted" in error
+    assert not any(Path(f"/proc/{child}/cmdline").exists() for child in started)
