@@ -26,8 +26,8 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 def add_recording(command: argparse.ArgumentParser) -> None:
     """Add a 12-lead recording with its sampling rate and unit."""
-    command.add_argument("ecg", metavar="ECG", type=Path, help="recording of twelve leads, of any format in "
-                         "docs/how-to/my-recordings.md")  # fmt: skip
+    about = "recording of twelve leads (docs/how-to/my-recordings.md)"
+    command.add_argument("ecg", metavar="ECG", type=Path, help=about)
     add_declared(command)
 
 
