@@ -1,7 +1,7 @@
 """Activation map of the ventricles from a recorded 12-lead ECG, with its uncertainty.
 
-ECG is a WFDB header (.hea), a CSV table whose first line names the leads, an array of twelve leads
-(.npy) or a CardioSoft file (.xml). For research only: not a medical device.
+ECG is a recording of twelve leads: WFDB (.hea), CSV, MUSE, aECG, DICOM, EDF and others
+(docs/how-to/my-recordings.md). For research only: not a medical device.
 
     einthoven image recording.hea --to imaged
 """

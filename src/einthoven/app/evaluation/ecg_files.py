@@ -5,7 +5,6 @@ import multiprocessing
 import re
 import signal
 import sys
-import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -255,11 +254,16 @@ def _mapped(
         yield map(measure, paths)
         return
     # forked processes of a program with threads may hang
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _without_warnings)
     try:
-        with _interrupts_ignored():  # inherited, so that Ctrl-C ends this process alone
+        with _interrupts_blocked():  # inherited, so that Ctrl-C ends this process alone
             results = pool.map(measure, paths, chunksize=CHUNK)
         yield results
+    except KeyboardInterrupt:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()  # not first what is in hand
+        raise
     except BrokenProcessPool as error:
         raise StepFailed("a process that reads recordings was ended from outside, maybe for want "
                          "of memory; run with --jobs 1") from error  # fmt: skip
@@ -273,13 +277,13 @@ def _without_warnings() -> None:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """A block in which Ctrl-C does nothing; only the main thread can ask for it."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_blocked() -> Iterator[None]:
+    """A block whose new processes never see Ctrl-C; this one sees it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

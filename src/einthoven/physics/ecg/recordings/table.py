@@ -54,11 +54,6 @@ def read_csv(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
     """
     path = Path(path)
     table = _Table.of(path)
-    if n_leads(name_and_unit(name)[0] for name in table.header) < 2:
-        raise NotARecording(
-            f"{path}: the first line must name the leads, e.g. time_ms,I,II,...,V6; it is "
-            f"{table.header[:12]}"
-        )
     leads, units = table.leads()
     rate_hz = _rate_of(table, declared)
     unit, notes = table.stated_unit or declared.unit, list[str]()
@@ -107,11 +102,13 @@ class _Table:
         """The table of a file; the header is the first line with leads, or with any names."""
         lines = text_of(path).splitlines()
         at = _header_line(lines, any_names)
-        if at is None:
+        delimiter = _delimiter(lines[at]) if at is not None else ","
+        header = _header(lines[at], delimiter) if at is not None else []
+        leads = n_leads(name_and_unit(name)[0] for name in header)
+        if at is None or not any_names and leads < 2:
             kind = BadInput if any_names or _looks_like_numbers(lines) else NotARecording
-            raise kind(f"{path}: the first line must name the leads, e.g. time_ms,I,II,...,V6")
-        delimiter = _delimiter(lines[at])
-        header = [cell.strip().strip("'\"") for cell in _cells(lines[at].lstrip("#% "), delimiter)]
+            raise kind(f"{path}: the first line must name the leads, e.g. time_ms,I,II,...,V6; it "
+                       f"is {', '.join(header[:12])!r}")  # fmt: skip
         below = [_cells(line, delimiter) for line in lines[at + 1 : at + 2]]
         has_units = bool(below) and _are_units(below[0])
         rows = [_cells(line, delimiter) for line in lines[at + 1 + has_units :] if line.strip()]
@@ -189,7 +186,7 @@ def _header_line(lines: Sequence[str], any_names: bool) -> int | None:
     for k, line in enumerate(lines[:PREAMBLE]):
         if not line.strip():
             continue
-        cells = [cell.strip().strip("'\"") for cell in _cells(line.lstrip("#% "), _delimiter(line))]
+        cells = _header(line, _delimiter(line))
         if n_leads(name_and_unit(cell)[0] for cell in cells) >= LEAST_LEADS and not any_names:
             return k
         if line[0] in "#%":
@@ -211,6 +208,11 @@ def _looks_like_numbers(lines: Sequence[str]) -> bool:
 def _delimiter(line: str) -> str:
     """The separator of a header; a blank stands for any number of them."""
     return next((mark for mark in "\t;|," if mark in line), " ")
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    """Names of a header, also of one that is a comment, without quotes."""
+    return [cell.strip().strip("'\"") for cell in _cells(line.lstrip("#% "), delimiter)]
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
