@@ -55,8 +55,8 @@ class AveragedBeat:
         others: kinds of beats that were not averaged (ectopic, differently conducted, disturbed),
             the most frequent first.
         spikes_ms: [spike] ms from the start of the recording; these pacing spikes were removed.
-        irregularity: mean absolute difference of successive cycles over the mean cycle; NaN for
-            fewer than three cycles.
+        irregularity: mean absolute difference of successive cycles over the mean cycle, of cycles
+            between beats of the averaged kind; NaN for fewer than three.
     """
 
     ecg: np.ndarray
@@ -86,8 +86,8 @@ class AveragedBeat:
             hints.append(f"{self.n_spikes} pacing spikes were removed")
         if self.n_others:
             hints.append(
-                f"{self.n_beats} beats of the most frequent kind were averaged; {self.n_others} of "
-                f"{len(self.others)} other kinds were not"
+                f"{self.n_beats} beats of the most frequent kind were averaged; {self.n_others} "
+                "beats of other shapes were left out"
             )
         return tuple(hints)
 
@@ -119,10 +119,11 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
     if len(kinds) > 1 and len(kinds[0].peaks_ms) == 1:
         raise BadInput(f"ecg: no two of {len(kinds)} beats are alike; too noisy? filter it, or "
                        "give a longer recording")  # fmt: skip
-    main = kinds[0]
+    main, others = kinds[0], tuple(kinds[1:])
+    left_out = np.concatenate([[], *(kind.peaks_ms for kind in others)])
     return AveragedBeat(
         main.ecg, step * (np.arange(before + after) - before), rr, len(main.peaks_ms),
-        main.peaks_ms, tuple(kinds[1:]), step * spikes, _irregularity(peaks),
+        main.peaks_ms, others, step * spikes, _irregularity(main.peaks_ms, left_out),
     )  # fmt: skip
 
 
@@ -138,11 +139,16 @@ def _paced(ecg: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, np.nda
     return ecg, qrs_peaks(ecg, step), none
 
 
-def _irregularity(peaks: np.ndarray) -> float:
-    cycles = np.diff(peaks)
-    if len(cycles) < 3:
+def _irregularity(averaged_ms: np.ndarray, left_out_ms: np.ndarray) -> float:
+    """Of the cycles between averaged beats, without those around a beat that was left out."""
+    every = np.sort(np.concatenate([averaged_ms, left_out_ms]))
+    is_averaged = np.isin(every, averaged_ms)
+    cycles = np.where(is_averaged[1:] & is_averaged[:-1], np.diff(every), np.nan)
+    if np.count_nonzero(np.isfinite(cycles)) < 3:
         return float("nan")
-    return float(np.abs(np.diff(cycles)).mean() / cycles.mean())
+    steps = np.diff(cycles)
+    known = steps[np.isfinite(steps)]
+    return float(np.abs(known).mean() / np.nanmean(cycles)) if len(known) else float("nan")
 
 
 def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:

@@ -240,4 +240,5 @@ def test_stores_of_one_and_of_all_patients(tmp_path):
     assert [s.name for s in one] == [s.name for s in everyone] == ["p0000", "p0001"]
     assert [s.sex for s in one] == [s.sex for s in everyone] == ["female", "male"]
     for a, b in zip(feature_table(one)[0], feature_table(everyone)[0], strict=True):
-        assert (a.name, a.scenario, a.values) == (b.name, b.scenario, b.values)
+        assert (a.name, a.scenario, list(a.values)) == (b.name, b.scenario, list(b.values))
+        np.testing.assert_array_equal(list(a.values.values()), list(b.values.values()))
