@@ -53,7 +53,8 @@ class ImagingModel:
 
     Attributes:
         folder: its path.
-        card: `network`, `measures` (names), `forward`, `trained_on`, `figures`.
+        card: `network`, `measures` (names), `forward`, `trained_on`, `figures`; `onset_lag_ms`, if
+            the delineation of its training found QRS onsets later than today's.
         predictor: ECG -> draws of activation times, and APD90.
         ecg_distribution: of the training ECGs.
         heart: on which maps are drawn without a geometry.
@@ -103,7 +104,7 @@ class ImagingModel:
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
-            self.ecg_distribution.onset_delays(placed.from_onset),
+            self.ecg_distribution.onset_delays(placed.from_onset) - self.onset_lag_ms,
             drawn.activation_time,
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
@@ -117,11 +118,17 @@ class ImagingModel:
         """Draws of simulation parameters of a beat; see `ImagingNetwork.beat_parameters`."""
         return self.predictor.beat_parameters(self.placed(beat, measures), n)
 
+    @property
+    def onset_lag_ms(self) -> float:
+        """How much later than today's the QRS onsets of the training were, in the median."""
+        return float(self.card.get("onset_lag_ms", 0.0))
+
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:
         """The beat as the predictor takes it; arguments and errors of `image`."""
-        from_onset = beat.window()
+        lag = self.onset_lag_ms
+        from_onset = beat.window(-lag)
         onset = onset_ms(self.card["forward"], self.ecg_distribution, from_onset)
-        return PlacedBeat(beat.window(onset), from_onset, self.measures_row(measures))
+        return PlacedBeat(beat.window(onset - lag), from_onset, self.measures_row(measures))
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:
         """[measure] in the network's order, NaN if unknown; errors of `image`."""

@@ -13,7 +13,8 @@ from einthoven.physics.ecg.pacing import precede_beats, spike_candidates, withou
 PEAK_SHARE = 0.4
 """A QRS reaches this share of the typical largest spatial velocity; a T wave does not."""
 REFRACTORY_MS = 250.0
-SMOOTH_MS = 24.0
+SLOPE_MS, SMOOTH_MS = 8.0, 24.0
+"""Span of the difference whose root mean square is the spatial velocity, and of its mean."""
 BEFORE_R_MS, BEFORE_SHARE = 400.0, 0.4
 AFTER_SHARE = 0.68
 """A beat lasts from BEFORE_R_MS (at most BEFORE_SHARE of the cycle) before the peak to AFTER_SHARE.
@@ -115,7 +116,7 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
     rr = float(np.median(np.diff(peaks)) * step)
     before = round(min(BEFORE_R_MS, BEFORE_SHARE * rr) / step)
     after = round(AFTER_SHARE * rr / step)
-    kinds = _kinds(ecg - _drift(ecg, peaks, step), peaks, (before, after), step)
+    kinds = _kinds(ecg, peaks, (before, after), step)
     if len(kinds) > 1 and len(kinds[0].peaks_ms) == 1:
         raise BadInput(f"ecg: no two of {len(kinds)} beats are alike; too noisy? filter it, or "
                        "give a longer recording")  # fmt: skip
@@ -162,7 +163,9 @@ def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
     """
     half = max(1, round(SMOOTH_MS / 2 / step_ms))
     window = np.hanning(2 * half + 3)[1:-1]
-    velocity = np.sqrt((np.gradient(ecg, axis=1) ** 2).mean(axis=0))
+    reach = max(1, round(SLOPE_MS / 2 / step_ms))
+    padded = np.pad(ecg, ((0, 0), (reach, reach)), mode="edge")
+    velocity = np.sqrt(((padded[:, 2 * reach :] - padded[:, : -2 * reach]) ** 2).mean(axis=0))
     velocity = np.convolve(velocity, window / window.sum(), mode="same")
     span = max(1, round(1500.0 / step_ms))
     tops = [velocity[k : k + span].max() for k in range(0, len(velocity), span)]
@@ -203,22 +206,27 @@ def _kinds(
     inside = [k for k in peaks if k - before - reach >= 0 and k + after + reach <= ecg.shape[1]]
     if not inside:
         raise BadInput("ecg: no complete beat in the record; at least two cycles are needed")
+    level = ecg - _drift(ecg, peaks, step)
     shapes: list[np.ndarray] = []
     groups: list[list[int]] = []
     for _ in range(ROUNDS):
         groups = [[] for _ in shapes]
         for k in inside:
-            placed = [_placed(ecg, k, shape, qrs, reach) for shape in shapes]
+            placed = [_placed(level, k, shape, qrs, reach) for shape in shapes]
             best = int(np.argmax([score for _, score in placed])) if placed else 0
             if placed and placed[best][1] >= MIN_CORRELATION:
                 groups[best].append(placed[best][0])
             else:
-                shapes.append(ecg[:, k + qrs[0] : k + qrs[1]])
+                shapes.append(level[:, k + qrs[0] : k + qrs[1]])
                 groups.append([k])
         groups = sorted((group for group in groups if group), key=len, reverse=True)
-        shapes = [_mean(ecg, group, qrs) for group in groups]
+        shapes = [_mean(level, group, qrs) for group in groups]
+    # in wide beats the level before the peak is that of the QRS, so each kind has its own drift
     return [
-        BeatKind(_mean(ecg, group, (-before, after)), step * np.array(group, float))
+        BeatKind(
+            _mean(ecg - _drift(ecg, np.array(group), step), group, (-before, after)),
+            step * np.array(group, float),
+        )
         for group in groups
     ]
 
