@@ -9,7 +9,7 @@ from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.delineation.axes import frontal_axis_deg, spatial_angle_deg
 from einthoven.physics.ecg.delineation.delineate import delineate
 from einthoven.physics.ecg.delineation.signal import areas, vertex
-from einthoven.physics.ecg.delineation.t_wave import t_wave, tangent_end
+from einthoven.physics.ecg.delineation.t_wave import FOOT_MS, t_wave, tangent_end
 from einthoven.physics.ecg.delineation.waves import qrs_waves
 from einthoven.physics.ecg.features import beat_features, has_concordant_t, has_normal_r_in_v1
 
@@ -46,9 +46,10 @@ def test_t_wave_of_a_gaussian_ends_two_deviations_after_its_peak():
     found = delineate(synthetic_beat(TIME), TIME)
     peak, end = 10 + T_PEAK_MS, 10 + T_PEAK_MS + 2 * T_SD_MS
     assert found.t_peak_ms == pytest.approx(peak, abs=0.5)
-    assert found.t_end_ms == pytest.approx(end, abs=1.5)
+    assert found.t_rms_end_ms == pytest.approx(end, abs=1.5)
+    assert found.t_end_ms == pytest.approx(end + FOOT_MS, abs=1.5)
     assert found.t_peak_to_end_ms == pytest.approx(2 * T_SD_MS, abs=1.5)
-    assert found.qt_ms == pytest.approx(T_PEAK_MS + 2 * T_SD_MS + SMEAR_MS, abs=2.0)
+    assert found.qt_ms == pytest.approx(T_PEAK_MS + 2 * T_SD_MS + SMEAR_MS + FOOT_MS, abs=2.0)
     for name, amplitude in T_MV.items():
         wave = found.leads[name].t
         assert wave.amplitude_mv == pytest.approx(amplitude, abs=0.002)

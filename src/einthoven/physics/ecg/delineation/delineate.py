@@ -184,8 +184,8 @@ def _global_t(time: np.ndarray, x: np.ndarray, offset: float, stop: float) -> tu
 
 
 def _t_start(offset: float, t_peak: float) -> float:
-    """Nearly half way from J to the peak, never long before it: the ST segment is no T wave."""
-    return max(offset + 20.0, min(0.55 * offset + 0.45 * t_peak, t_peak - 60.0))
+    """Half way from J to the peak, and never long before it: the ST segment is not a T wave."""
+    return max(offset + 20.0, min((offset + t_peak) / 2, t_peak - 60.0))
 
 
 def _angles(
