@@ -18,6 +18,7 @@ MODULES_OF = {
     "dolfinx-solver-real": {"dolfinx", "dolfinx_solver", "petsc4py", "mpi4py", "ufl", "basix"},
     "pynrrd": {"nrrd"},
     "scikit-image": {"skimage"},
+    "scikit-learn": {"sklearn"},
     "fim-python": {"fimpy"},
     "scikit-sparse": {"sksparse"},
     "pyvista": {"pyvista", "vtkmodules"},

@@ -39,7 +39,6 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.evaluation.audit import audit, table
     from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, measure_files
     from einthoven.app.evaluation.sexes import sex_table, statement
-    from einthoven.app.report.audit import write_audit_figure
     from einthoven.base.core.files import write_json
     from einthoven.physics.ecg.features import save_table
     from einthoven.physics.ecg.recordings.recording import Declared
@@ -72,4 +71,6 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.features:
         save_table(arguments.features, rows)
     if arguments.figure:
+        from einthoven.app.report.audit import write_audit_figure
+
         write_audit_figure(arguments.figure, rows, found)

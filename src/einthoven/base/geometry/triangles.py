@@ -206,7 +206,7 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
 def follow_boundary(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
-    """Deform a surface so that some vertices reach their targets and the others follow.
+    """Deform a surface so that some vertices reach targets, the others follow: [vertex, 3] mm.
 
     Each of several steps solves for the harmonic displacement on the current surface; a single step
     folds triangles beside moving corners.
@@ -216,9 +216,6 @@ def follow_boundary(
         faces: [face, 3], the surface.
         fixed: [vertex] bool, vertices with targets; vertices neither fixed nor on `faces` stay.
         targets: [vertex, 3] mm.
-
-    Returns:
-        [vertex, 3] mm.
     """
     step = np.where(fixed[:, None], targets - points, 0.0) / N_STEPS
     moved = np.array(points, dtype=float)

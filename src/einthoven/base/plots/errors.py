@@ -161,12 +161,7 @@ def _view(axes: Axes, points: np.ndarray, faces: np.ndarray, normal: np.ndarray,
 
 @house_style()
 def comparison_figure(rows: Mapping[str, tuple[float, float]], label: str) -> Figure:
-    """One bar a method with its standard deviation over patients.
-
-    Args:
-        rows: method -> (mean, standard deviation).
-        label: name and unit of the value.
-    """
+    """One bar a method: mean over patients, with its standard deviation."""
     figure = new_figure(6.5, 0.42 * len(rows) + 0.9)
     axes = figure.subplots()
     for k, (method, (mean, std)) in enumerate(rows.items()):
@@ -183,8 +178,7 @@ def comparison_figure(rows: Mapping[str, tuple[float, float]], label: str) -> Fi
 def reliability_figure(curves: Mapping[str, np.ndarray]) -> Figure:
     """Measured against stated median of the angular error; on the diagonal they agree.
 
-    Args:
-        curves: method -> [patient, 2, group] degrees: stated, measured.
+    Curves by method are [patient, 2, group] degrees: stated, measured.
     """
     figure = new_figure(5.2, 4.4)
     axes = figure.subplots()

@@ -58,20 +58,18 @@ def look_of(method: str) -> Look:
 
 @dataclass(frozen=True, eq=False)
 class TracePanel:
-    """Traces under one condition, such as a noise level.
-
-    Attributes:
-        title: the condition. estimates: method -> [time].
-        reference: [time] the true or recorded trace; None: unknown.
-        sd: method -> [time] standard deviation, drawn as a band of 90 % (1.645 SD), where stated.
-        activation: time that is marked and zoomed to; None: the steepest slope is zoomed to.
-    """
+    """Traces under one condition, such as a noise level."""
 
     title: str
+    """The condition."""
     estimates: Mapping[str, np.ndarray]
+    """Method -> [time]."""
     reference: np.ndarray | None = None
+    """[time] the true or recorded trace; None: unknown."""
     sd: Mapping[str, np.ndarray] | None = None
+    """Method -> [time] standard deviation, drawn as a band of 90 % (1.645 SD), where stated."""
     activation: float | None = None
+    """Time that is marked and zoomed to; None: the steepest slope is zoomed to."""
 
 
 @house_style()

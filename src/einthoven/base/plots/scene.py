@@ -107,17 +107,14 @@ def coloured_figure(
 
 @dataclass(frozen=True)
 class Colouring:
-    """Drawing style of nodal values on a surface.
-
-    Attributes:
-        limits: ends of the colour scale.
-        cmap: matplotlib colour map.
-        opacity: of the surface.
-    """
+    """Drawing style of nodal values on a surface."""
 
     limits: tuple[float, float]
+    """Ends of the colour scale."""
     cmap: str = SEQUENTIAL
+    """Matplotlib colour map."""
     opacity: float = 1.0
+    """Opacity of the surface."""
 
 
 def heart_image(
@@ -152,10 +149,7 @@ def direction_lines(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Short lines along directions, lifted away from a middle: points [2 line, 3], edges [line, 2].
 
-    Args:
-        centres: [line, 3] mm.
-        directions: [line, 3], unit.
-        middle: [3] mm.
+    centres [line, 3] mm, directions [line, 3] unit vectors, middle [3] mm.
     """
     outwards = centres - middle
     lifted = centres + OFF_SURFACE_MM * outwards / np.linalg.norm(outwards, axis=1, keepdims=True)
@@ -170,10 +164,7 @@ def streamline_image(
 ) -> np.ndarray:
     """Streamlines of grad Z about the heart's surface (Figs. 2 and 5 of Dokuchaev 2026).
 
-    Args:
-        lines: each [k, 3] mm.
-        points: [node, 3] mm; faces: [face, 3] of the heart.
-        colour: of the lines.
+    Each line is [k, 3] mm; points [node, 3] mm, faces [face, 3] of the heart.
     """
     plotter = new_plotter(*SIZE_PX)
     heart = surface(points, faces)
@@ -192,16 +183,13 @@ def streamlines(
     seeds: np.ndarray,
     length_mm: float,
 ) -> list[np.ndarray]:
-    """Lines of a vector field through seed points, for drawing.
+    """Lines, each [k, 3] mm, of a vector field through seed points, for drawing.
 
     Args:
         points: [node, 3] mm; cells: [cell, 4].
         gradient: [cell, 3], any unit; only its direction matters.
         seeds: [seed, 3] mm.
         length_mm: largest length to each side.
-
-    Returns:
-        Lines, each [k, 3] mm.
     """
     grid = tetrahedra(points, cells)
     grid.cell_data["direction"] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
@@ -247,11 +235,9 @@ def anatomy_image(
 def mesh_image(
     points: np.ndarray, cells: np.ndarray, cell_tags: np.ndarray, origin: np.ndarray
 ) -> np.ndarray:
-    """Tetrahedra behind a frontal cut through a point, coloured by tissue.
+    """Tetrahedra behind a frontal cut through the origin [3] mm, coloured by tissue.
 
-    Args:
-        points: [node, 3] mm; cells: [cell, 4]; cell_tags: [cell] core.tags.Tissue.
-        origin: [3] mm.
+    points [node, 3] mm, cells [cell, 4], cell_tags [cell] core.tags.Tissue.
     """
     behind = points[cells].mean(axis=1)[:, 1] > origin[1]
     grid = tetrahedra(points, cells[behind])

@@ -67,11 +67,7 @@ def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
 
 
 def _variable(path: Path, name: str) -> np.ndarray:
-    """One variable of a Matlab file.
-
-    Raises:
-        BadInput: no such file, not readable, or without it.
-    """
+    """One variable of a Matlab file."""
     from scipy.io import loadmat
 
     if not path.is_file():
@@ -106,11 +102,7 @@ def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _check_facing(mean: np.ndarray, joints: np.ndarray, folder: Path) -> None:
-    """Check that feet point to the front (smaller y) and that left is at larger x.
-
-    Raises:
-        BadInput: they do not.
-    """
+    """Check that feet point to the front (smaller y) and that left is at larger x."""
     feet = mean[mean[:, 2] < mean[:, 2].min() + FOOT_MM, 1]
     ankle = joints[list(ANKLES), 1].mean()
     if not ankle - feet.min() > feet.max() - ankle > -0.5 * FOOT_MM:

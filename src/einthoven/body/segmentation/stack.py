@@ -214,17 +214,14 @@ def outward_piece(points: np.ndarray, faces: np.ndarray) -> Mesh:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """Slices of a region, and those beyond its ends that continue it.
-
-    Attributes:
-        heights: [slice] mm, ascending.
-        values: g [slice, point] mm^2.
-        radii: r [slice] mm.
-    """
+    """Slices of a region, and those beyond its ends that continue it."""
 
     heights: np.ndarray
+    """[slice] mm, ascending."""
     values: np.ndarray
+    """G [slice, point] mm^2."""
     radii: np.ndarray
+    """R [slice] mm."""
 
     @classmethod
     def of(cls, stack: Stack, name: str, plane: np.ndarray, unknown: np.ndarray) -> Self:

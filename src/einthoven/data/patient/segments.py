@@ -52,16 +52,14 @@ at a groove determines an edge."""
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """A partition of a heart: each node and each cell is in one region.
-
-    Attributes:
-        names: [region].
-        node_region: [heart node] number of the region. cell_region: [heart cell] the same.
-    """
+    """A partition of a heart: each node and each cell is in one region."""
 
     names: tuple[str, ...]
+    """[region]."""
     node_region: np.ndarray
+    """[heart node] number of the region."""
     cell_region: np.ndarray
+    """[heart cell] the same."""
 
     def __post_init__(self) -> None:
         check.unique("regions", self.names)
@@ -106,9 +104,6 @@ def ventricular_segments(patient: Patient) -> Regions:
     A cell belongs to the segment of its centroid's coordinates (phi by the mean direction, the
     ventricle by the majority of its nodes).
 
-    Args:
-        patient: with mesh and ventricular coordinates.
-
     Raises:
         BadInput: the coordinates belong to another mesh, or have no RV.
     """
@@ -149,15 +144,12 @@ def _wall_of(segment: str) -> str:
 
 @dataclass(frozen=True)
 class SegmentLimits:
-    """Limits of segments that depend on the heart.
-
-    Attributes:
-        apex_z: apicobasal coordinate at the end of the LV's cavity.
-        rv_edges: [level, 2] rad, anterior and inferior edge of the RV's free wall.
-    """
+    """Limits of segments that depend on the heart."""
 
     apex_z: float
+    """Apicobasal coordinate at the end of the LV's cavity."""
     rv_edges: np.ndarray
+    """[level, 2] rad, anterior and inferior edge of the RV's free wall."""
 
     @classmethod
     def of(cls, heart: Heart, place: Coordinates) -> Self:

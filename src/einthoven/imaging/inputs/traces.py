@@ -21,16 +21,10 @@ def activation_index(v_m: np.ndarray) -> np.ndarray:
 
 
 def apd90_of(v_m: np.ndarray) -> np.ndarray:
-    """Duration from the first sample above 0 mV to 90 % repolarisation.
+    """Duration from the first sample above 0 mV to 90 % repolarisation: [..., time] mV -> [...] ms.
 
     90 % of the way from the trace's largest to its least value, with the crossing between two
-    samples interpolated.
-
-    Args:
-        v_m: [..., time] mV, 1 ms per sample.
-
-    Returns:
-        [...] ms; NaN where the trace is never above zero or ends before it is repolarised.
+    samples, 1 ms apart, interpolated. NaN where the trace is never above zero or ends before that.
     """
     v_m = np.asarray(v_m, float)
     least, largest = v_m.min(axis=-1, keepdims=True), v_m.max(axis=-1, keepdims=True)

@@ -27,22 +27,20 @@ STORED = ("mean", "components", "sd", "scores", "delays")
 
 @dataclass(frozen=True, eq=False)
 class EcgDistribution:
-    """Principal components of the training ECGs, and limits from ECGs of validation anatomies.
-
-    Attributes:
-        mean: [feature] mV. components: [component, feature] orthonormal rows.
-        sd: [component] mV, SD of the training ECGs along the components.
-        scores: [beat, component] of training ECGs in units of `sd`.
-        delays: [beat] ms from their first activation to their QRS onset.
-        limits: of `values`; a share LEVEL of the validation ECGs is within each.
-    """
+    """Principal components of the training ECGs, and limits from ECGs of validation anatomies."""
 
     mean: np.ndarray
+    """[feature] mV."""
     components: np.ndarray
+    """[component, feature] orthonormal rows."""
     sd: np.ndarray
+    """[component] mV, SD of the training ECGs along the components."""
     scores: np.ndarray
+    """[beat, component] of training ECGs in units of `sd`."""
     delays: np.ndarray
+    """[beat] ms from their first activation to their QRS onset."""
     limits: dict[str, float]
+    """Limits of `values`; a share LEVEL of the validation ECGs is within each."""
 
     @cached_property
     def features(self) -> FeatureDistribution:

@@ -34,13 +34,8 @@ CARD_FILE, DISTRIBUTION_FILE, HEART_FILE = "card.json", "ecg_distribution.npz", 
 def onset_ms(forward: str, ecg_distribution: EcgDistribution, from_onset: np.ndarray) -> float:
     """Time of the QRS onset after the first sample of a network's input, ms.
 
-    For a network trained from the first activation it is the median delay of the simulated beats
-    with the most similar ECGs.
-
-    Args:
-        forward: name of the training's `EcgOrigin`.
-        ecg_distribution: of the training ECGs.
-        from_onset: [12, time] mV from the QRS onset.
+    For a network trained from the first activation (`forward` of an `EcgOrigin`) it is the median
+    delay of the simulated beats with the most similar ECGs, [12, time] mV from the QRS onset.
     """
     if EcgOrigin.of(forward).is_onset:
         return float(LEAD_IN_MS)
@@ -108,7 +103,6 @@ class ImagingModel:
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
             measures is not None,
-            drawn.pattern,
         )
 
     def beat_parameters(

@@ -45,7 +45,8 @@ class MapDraws(NamedTuple):
     apd90: np.ndarray
     """[75] ms."""
     pattern: dict[str, float]
-    """Probability of each activation pattern; empty if the network states none."""
+    """Probability of each activation pattern of a simulated beat, which is not reported of a
+    recording (`imaged_ecg.NO_PATTERN`); empty if the network states none."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,17 +23,14 @@ STORED = ("scores", "known", "unknown")
 
 @dataclass(frozen=True, eq=False)
 class CalibrationErrors:
-    """Errors of a network on calibration beats.
-
-    Attributes:
-        scores: [beat, component] of their ECGs, see `EcgDistribution.score`.
-        known: [beat, 75] ms, truth minus prediction given the body's measures.
-        unknown: [beat, 75] ms, the same without measures.
-    """
+    """Errors of a network on calibration beats."""
 
     scores: np.ndarray
+    """[beat, component] of their ECGs, see `EcgDistribution.score`."""
     known: np.ndarray
+    """[beat, 75] ms, truth minus prediction given the body's measures."""
     unknown: np.ndarray
+    """[beat, 75] ms, the same without measures."""
 
     def __post_init__(self) -> None:
         n = len(self.scores)

@@ -44,20 +44,17 @@ class Potential(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ForwardModel:
-    """Forward model: ECG of a heart from its activation times.
-
-    Attributes:
-        cells: [cell, 4] of the heart.
-        flows: [2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of
-            conduction along the fibres alone, and across.
-        time: [time] ms, uniform.
-        template: time [sample] ms and U [sample] mV.
-    """
+    """Forward model: ECG of a heart from its activation times."""
 
     cells: np.ndarray
+    """[cell, 4] of the heart."""
     flows: np.ndarray
+    """[2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of conduction
+    along the fibres alone, and across."""
     time: np.ndarray
+    """[time] ms, uniform."""
     template: tuple[np.ndarray, np.ndarray]
+    """Time [sample] ms and U [sample] mV."""
 
     @classmethod
     def of(
@@ -146,24 +143,23 @@ def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Cells with their nodes in the order of activation, and the bins that they touch.
-
-    Attributes:
-        order: [cell, 4] of the nodes in the cell. nodes: [cell, 4] in that order.
-        times: [cell, 4] ms, rising. grid: origin ms, step ms and number of bins.
-        first: [cell] and last: [cell] bins that a cell touches.
-        low: [node] first bin of the cells around a node.
-        begin: [node + 1] where the bins of a node begin when all are put in one row.
-    """
+    """Cells with their nodes in the order of activation, and the bins that they touch."""
 
     order: np.ndarray
+    """[cell, 4] of the nodes in the cell."""
     nodes: np.ndarray
+    """[cell, 4] in that order."""
     times: np.ndarray
+    """[cell, 4] ms, rising."""
     grid: tuple[float, float, int]
+    """Origin ms, step ms and number of bins."""
     first: np.ndarray
+    """[cell] first and, below, last bin that a cell touches."""
     last: np.ndarray
     low: np.ndarray
+    """[node] first bin of the cells around a node."""
     begin: np.ndarray
+    """[node + 1] where the bins of a node begin when all are put in one row."""
 
     @classmethod
     def of(cls, cells: np.ndarray, tau: np.ndarray, grid: tuple[float, float, int]) -> Self:

@@ -47,15 +47,12 @@ class TwinWave(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WaveModel:
-    """A heart whose beat is described by onset times and four speeds.
-
-    Attributes:
-        patient: with mesh, fibres and ventricular coordinates.
-        config: speeds to which the logarithms refer; a layer without speed has none.
-    """
+    """A heart whose beat is described by onset times and four speeds."""
 
     patient: Patient
+    """Patient with mesh, fibres and ventricular coordinates."""
     config: ActivationConfig
+    """Speeds to which the logarithms refer; a layer without speed has none."""
 
     def activation_time(self, onsets: np.ndarray, log_speeds: np.ndarray) -> np.ndarray:
         """Activation times [node] ms.
@@ -95,7 +92,7 @@ class WaveModel:
         starts = np.flatnonzero(onsets <= np.minimum(best, time + ROUND_OFF_MS))
         weights[starts], own[starts] = 0.0, 0.0
         own[starts, :n] = directions[starts]
-        return TwinWave(time, solve_tangents(time, parents, weights, own))
+        return TwinWave(time, _solve_tangents(time, parents, weights, own))
 
     def _arrival(self, speeds: np.ndarray, onsets: np.ndarray) -> np.ndarray:
         sources, graph = WaveSources.of_onsets(onsets), self._layers.at((1.0, *speeds[2:]))
@@ -150,18 +147,12 @@ class WaveModel:
         return node[first], before[first], graph.delay[first], self._layers.part[first]
 
 
-def solve_tangents(
+def _solve_tangents(
     time: np.ndarray, parents: np.ndarray, weights: np.ndarray, own: np.ndarray
 ) -> np.ndarray:
-    """Derivatives of all times, from those of the last legs.
+    """Derivatives of all times [node, parameter], from those of the last legs at fixed parents.
 
-    Args:
-        time: [node] ms; its order makes the system nearly triangular.
-        parents: [node, 3], and weights [node, 3], zero where a node has fewer.
-        own: [node, parameter] derivative of a node's time at fixed times of its parents.
-
-    Returns:
-        [node, parameter] total derivative.
+    The order of the times makes the system nearly triangular.
     """
     order = np.argsort(time, kind="stable")
     rank = np.empty_like(order)

@@ -136,12 +136,9 @@ def save_module(make: Callable[[], Any], path: str | Path, about: dict[str, Any]
 def export_folder(
     surrogate: str | Path, path: str | Path, encoder: str | Path | None = None
 ) -> None:
-    """Export results/surrogates/{encoder}-{model} with the encoder of the same run.
+    """Export results/surrogates/{encoder}-{model} to a file, with the encoder of the same run.
 
-    Args:
-        surrogate: the folder.
-        path: of the file.
-        encoder: folder of its encoder; None for results/encoders/{encoder}.
+    The encoder's folder is results/encoders/{encoder} by default.
 
     Raises:
         BadInput: no such model, or an encoder that cannot decode.

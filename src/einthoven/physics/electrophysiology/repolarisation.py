@@ -94,14 +94,8 @@ def gradients(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
 def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
     """Contribution of a millisecond of each gradient to the durations, before clipping.
 
-    The order is apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
-
-    Args:
-        patient: with mesh and ventricular coordinates.
-        smoothing_mm: smoothing length of the durations.
-
-    Returns:
-        [gradient, heart node], each of zero mean over the volume.
+    [gradient, heart node], each of zero mean over the volume. The order is apex to base, anterior
+    to posterior, RV to LV, endocardium to epicardium.
 
     Raises:
         BadInput, NotConverged: as `apd90_field`.

@@ -32,21 +32,20 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class About:
-    """Title page of a data set.
-
-    Attributes:
-        settings: section `publication`.
-        licence: SPDX name.
-        counts: number of patients per split. scenarios: their names. n_electrodes: per patient.
-        config: physics sections from the store's root, JSON.
-    """
+    """Title page of a data set."""
 
     settings: PublicationSettings
+    """Section `publication`."""
     licence: str
+    """SPDX name."""
     counts: dict[str, int]
+    """Number of patients per split."""
     scenarios: tuple[str, ...]
+    """Names of the scenarios."""
     n_electrodes: int
+    """Number per patient."""
     config: str
+    """Physics sections from the store's root, JSON."""
 
     keywords = ("electrocardiography", "lead field", "virtual patients", "finite elements",
                 "inverse ECG", "synthetic data")  # fmt: skip

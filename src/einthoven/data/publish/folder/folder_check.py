@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic, sha256_of
+from einthoven.base.core.files import sha256_of, write_text
 from einthoven.data.dataset.checker import Summary, check_store
 from einthoven.data.dataset.consolidate import row_faults
 from einthoven.data.dataset.loaders import open_dataset
@@ -42,8 +42,7 @@ def write_sums(folder: Path, known: dict[str, str]) -> Path:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     lines = [f"{known.get(name) or sha256_of(folder / name)}  {name}\n" for name in names
              if name != SUMS]  # fmt: skip
-    with atomic(folder / SUMS) as temporary:
-        temporary.write_text("".join(lines))
+    write_text(folder / SUMS, "".join(lines))
     return folder / SUMS
 
 

@@ -48,14 +48,10 @@ def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
 
 
 def start_of(potentials: np.ndarray, time: np.ndarray, model: AlievPanfilov) -> np.ndarray:
-    """Start u and v of a network: [2, node, time].
+    """Start u and v of a network, [2, node, time], from a regularised solution [node, time].
 
-    Nodes at which the solution does not reach one half stay at rest.
-
-    Args:
-        potentials: [node, time] of a regularised solution, in units of the model.
-        time: [time] uniform, in units of the model.
-        model: parameters.
+    Nodes at which the solution does not reach one half stay at rest. It and the uniform time [time]
+    are in units of the model.
     """
     activation = crossing_times(potentials, time, HALF)
     activation = np.where(np.isnan(activation), np.inf, activation)

@@ -109,14 +109,9 @@ def _plus(a: np.ndarray, factor: float, b: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def project(surface: GrowthSurface, x: np.ndarray) -> tuple[np.ndarray, int]:
-    """Projection of x into the plane of its nearest vertex, then into a triangle around it.
+    """Projection of x [3] mm into the plane of its nearest vertex, then into a triangle around it.
 
-    Args:
-        surface: surface.
-        x: [3] mm.
-
-    Returns:
-        point [3] mm; its triangle, -1 if it is off the surface.
+    Point [3] mm; its triangle, -1 if it is off the surface.
     """
     points, faces, normals = surface.points, surface.faces, surface.normals
     vertex, _ = _nearest(points, np.zeros(len(points), dtype=np.bool_), x)

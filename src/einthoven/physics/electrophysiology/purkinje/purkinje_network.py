@@ -99,19 +99,11 @@ class Network:
         return nodes.astype(np.int64) + 1
 
     def without(self, cut: np.ndarray) -> Self:
-        """The network with some edges cut.
-
-        Args:
-            cut: [edge] whether it is cut.
-        """
+        """The network without the edges that are `cut` [edge]."""
         return replace(self, delays=np.where(cut, np.inf, self.delays))
 
     def without_nodes(self, silent: np.ndarray) -> Self:
-        """The network in which some nodes do not conduct.
-
-        Args:
-            silent: [node] whether it does not conduct.
-        """
+        """The network in which `silent` nodes [node] do not conduct."""
         links = self.links
         delay = np.where(silent[links.node], np.inf, 0.0)
         links = links._replace(out_ms=links.out_ms + delay, in_ms=links.in_ms + delay)
@@ -120,10 +112,7 @@ class Network:
     def with_layer(self, edges: np.ndarray, delays: np.ndarray, heart: np.ndarray) -> Self:
         """The network with a thin layer of the muscle, in which every node is a heart node's.
 
-        Args:
-            edges: [edge, 2] nodes, numbered within the layer.
-            delays: [edge] ms.
-            heart: [node] heart node of each node of the layer.
+        edges [edge, 2] number nodes within the layer, delays [edge] ms, heart [node] heart nodes.
         """
         node, none = np.arange(len(heart)) + self.n_nodes, np.zeros(len(heart))
         return replace(
