@@ -95,7 +95,11 @@ def blocks(folder: Path, people: list[tuple[Diagnosed, AveragedBeat]]) -> dict[s
     ]
     of_ptb = [beat for person, beat in people if {"CLBBB", "CRBBB"} & set(person.codes)]
     qrs = [delineate(b.ecg, b.time, b.rr_ms).qrs_ms for b in (*of_ludb, *of_ptb)]
-    return {"n": len(qrs), "qrs_ms": sorted(qrs), "share": float(np.mean(np.array(qrs) >= BROAD_MS))}
+    return {
+        "n": len(qrs),
+        "qrs_ms": sorted(qrs),
+        "share": float(np.mean(np.array(qrs) >= BROAD_MS)),
+    }
 
 
 def healthy(people: list[tuple[Diagnosed, AveragedBeat]], half: str) -> dict[str, Any]:
@@ -179,7 +183,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="where the figures go")
     parser.add_argument("--others", action="store_true", help="other installed delineators, too")
     options = parser.parse_args()
-    names = [name for name, program in OTHERS.items() if program.installed] if options.others else []
+    names = (
+        [name for name, program in OTHERS.items() if program.installed] if options.others else []
+    )
     found = measured(options.folder, names)
     write_json(options.json, found)
     for half in ("tuned", "held_out"):

@@ -120,7 +120,7 @@ class ImagingModel:
 
     @property
     def onset_lag_ms(self) -> float:
-        """How much later than today's the QRS onsets of the training were, in the median."""
+        """Median delay of the training's QRS onsets behind those of today's delineation."""
         return float(self.card.get("onset_lag_ms", 0.0))
 
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:

@@ -1,7 +1,7 @@
 """QRS duration and amplitude of a 12-lead ECG with one beat."""
 
-
 from typing import NamedTuple
+
 import numpy as np
 
 from einthoven.base.core import check
@@ -40,7 +40,7 @@ raised thresholds are tried, which end a run that contains a T wave; a longer on
 """
 
 
-class Side(NamedTuple):
+class QrsSide(NamedTuple):
     """One side of the QRS.
 
     Attributes:
@@ -55,8 +55,8 @@ class Side(NamedTuple):
     raised: tuple[float, ...]
 
 
-BEFORE = Side("start", ONSET_SHARE, 250.0, RAISED_BEFORE)
-AFTER = Side("end", END_SHARE, 320.0, RAISED_AFTER)
+BEFORE = QrsSide("start", ONSET_SHARE, 250.0, RAISED_BEFORE)
+AFTER = QrsSide("end", END_SHARE, 320.0, RAISED_AFTER)
 
 
 def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
@@ -116,7 +116,7 @@ def qrs_amplitude(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.ptp(ecg[:, (time >= onset) & (time <= offset)], axis=1)
 
 
-def _extent(velocity: np.ndarray, dt: float, side: Side) -> float:
+def _extent(velocity: np.ndarray, dt: float, side: QrsSide) -> float:
     """Duration of the QRS from its steepest part to one side, ms.
 
     Args:
@@ -132,7 +132,11 @@ def _extent(velocity: np.ndarray, dt: float, side: Side) -> float:
         and last < len(velocity) - 1
     ]
     if not found:
-        where = "has no end in" if len(velocity) * dt > MAX_SIDE_MS else f"is cut off at the {side.name} of"
+        where = (
+            "has no end in"
+            if len(velocity) * dt > MAX_SIDE_MS
+            else f"is cut off at the {side.name} of"
+        )
         raise BadInput(f"ecg: the QRS {where} the record; widen the time axis")
     usual = [pair for pair in found if pair[0] * dt <= USUAL_SIDE_MS]
     last, threshold = usual[0] if usual else found[-1]

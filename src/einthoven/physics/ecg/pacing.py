@@ -77,7 +77,7 @@ def precede_beats(spikes: np.ndarray, peaks: np.ndarray, step_ms: float) -> bool
     """
     delay = (peaks[:, None] - spikes[None, :]) * step_ms
     paced = ((delay >= LEAD_MS[0]) & (delay <= LEAD_MS[1])).any(axis=1)
-    return bool(len(spikes)) and np.count_nonzero(paced) >= max(1.0, MIN_SHARE * len(peaks))
+    return bool(np.count_nonzero(paced) >= max(1.0, MIN_SHARE * len(peaks)))
 
 
 def _corners(ecg: np.ndarray, step_ms: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Kinds of beats, pacing spikes, P waves and noise, in recordings that are known by construction."""
+"""Kinds of beats, pacing spikes, P waves and noise, in recordings known by construction."""
 
 import numpy as np
 import pytest
