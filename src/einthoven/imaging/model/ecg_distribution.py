@@ -2,8 +2,8 @@
 
 It serves the out-of-distribution check of an ECG, and gives the nearest training ECGs. All ECGs
 here have their QRS onset, as `ecg.intervals.qrs_window` finds it, at 0 ms, because a recording
-shows no earlier time. The first activation of muscle precedes it, by a few ms in conducted beats
-and by tens of ms where activation starts from a small site.
+shows no earlier time. The first activation of muscle is within a few ms of it in conducted beats,
+and tens of ms before it where activation starts from a small site.
 """
 
 from dataclasses import dataclass

@@ -90,7 +90,7 @@ def recording(ecg=None):
 
 def test_beats_are_put_at_their_onset():
     """Beats that differ in when they set out only are the same from their onset."""
-    shifted = np.array([synthetic_beat(TIME, onset=d) for d in (3.0, 12.0, 30.0)])
+    shifted = np.array([synthetic_beat(TIME, onset=d) for d in (6.0, 15.0, 33.0)])
     beats, delays = from_onset(shifted)
     np.testing.assert_allclose(np.diff(delays), (9, 18), atol=0.2)
     np.testing.assert_allclose(beats[1:], beats[:1].repeat(2, 0), atol=0.08)
@@ -116,7 +116,7 @@ def test_delays_are_those_of_like_beats(ecg_distribution):
     for beat, delay in zip(beats, seen):
         low, *_, high = ecg_distribution.onset_delays(beat)
         assert low - 1.5 <= delay <= high + 1.5
-    assert np.abs(seen - truth).max() < 3.0
+    assert np.abs(seen - (truth - 4.0)).max() < 1.5  # half the window of the slope
 
 
 def test_splines_take_the_values_of_the_points_and_keep_linear_maps(heart, tmp_path):
