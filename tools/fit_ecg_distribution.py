@@ -4,7 +4,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.out_of_distribution import LEVEL
-from einthoven.imaging.inputs.onsets import REST_MS, onset_delays
+from einthoven.imaging.inputs.onsets import onset_delays
 from einthoven.imaging.model.ecg_distribution import LENGTH_MS, EcgDistribution, ecg_features
 
 N_COMPONENTS = 48
@@ -25,9 +25,8 @@ def from_onset(ecg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     delays = np.array(list(onset_delays(ecg)))
     kept = np.isfinite(delays)
-    # an onset may be some ms before the first activation, as readers see a foot of the QRS
-    beats = np.pad(ecg[kept], ((0, 0), (0, 0), (REST_MS, LENGTH_MS)), mode="edge")
-    starts = REST_MS + np.rint(delays[kept]).astype(int)
+    beats = np.pad(ecg[kept], ((0, 0), (0, 0), (0, LENGTH_MS)), mode="edge")
+    starts = np.rint(delays[kept]).astype(int).clip(0)
     return np.array([b[:, s : s + LENGTH_MS] for b, s in zip(beats, starts)]), delays
 
 

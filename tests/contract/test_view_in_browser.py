@@ -38,21 +38,16 @@ def tab():
         yield page
 
 
-@pytest.fixture(scope="module")
-def loaded(tab: Page, view: Path) -> Page:
-    """Light theme, desktop size."""
-    tab.open(view, WIDTH, HEIGHT)
-    tab.run("window.first = { ...einthoven.state }")
-    return tab
-
-
 @pytest.fixture
-def page(loaded: Page) -> Page:
-    """State after loading."""
-    loaded.run("einthoven.set(first); scrollTo(0, 0); einthoven.view.look('front')")
-    loaded.run("einthoven.view.frame('heart')")
-    loaded.drawn()
-    return loaded
+def page(tab: Page, view: Path) -> Page:
+    """State after loading: light theme, desktop size; loaded anew after tests of other devices."""
+    if not tab.run("'first' in window"):
+        tab.open(view, WIDTH, HEIGHT)
+        tab.run("window.first = { ...einthoven.state }")
+    tab.run("einthoven.set(first); scrollTo(0, 0); einthoven.view.look('front')")
+    tab.run("einthoven.view.frame('heart')")
+    tab.drawn()
+    return tab
 
 
 def state(page: Page, key: str):

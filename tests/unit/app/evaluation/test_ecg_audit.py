@@ -26,6 +26,7 @@ from einthoven.physics.ecg.features import (
     EcgSample,
     FeatureRow,
     feature_table,
+    label_of,
     measured,
     unit_of,
 )
@@ -125,7 +126,7 @@ def test_audit_of_synthetic_beats():
     assert known == sorted(known)
     header, lines = table(found)
     assert all(len(line) == len(header) for line in lines)
-    assert [line[0] for line in lines] == list(worst_first(found))
+    assert [line[0] for line in lines] == list(map(label_of, worst_first(found)))
     upside_down = [EcgSample("a", {"sinus": AveragedBeat(-synthetic_beat(TIME), TIME, None, 1)})]
     worse = audit(feature_table(upside_down)[0], "sinus")
     assert worse["r_v1_share"] == worse["t_concordant_share"] == worse["axis_normal_share"] == 0
@@ -145,6 +146,16 @@ def test_features_as_an_array_are_those_of_the_table():
     assert units["qrs_axis_deg"] == "deg"
     bare = {name for name, unit in units.items() if unit == "1"}
     assert {name.rpartition("_")[0] or name for name in bare} == {"transition", "r_fraction"}
+
+
+def test_every_feature_has_words_with_its_lead_and_unit():
+    labels = {name: label_of(name) for name in FEATURES}
+    assert labels["t_peak_ms_v2"] == "T peak in V2, ms"
+    assert labels["t_peak_to_end_ms"] == "T peak to T end, ms"
+    assert labels["r_fraction_avl"] == "R / (R + S) in aVL"
+    assert labels["qrs_axis_deg"] == "QRS axis, deg"
+    assert len(set(labels.values())) == len(FEATURES)
+    assert not [label for label in labels.values() if "_" in label]
 
 
 def test_what_cannot_be_delineated_is_named():
@@ -191,9 +202,9 @@ def test_section_of_the_report(tmp_path):
     section = audit_sections(read_json(tmp_path / "metrics.json"), rows)[0]
     assert section.title == "Electrocardiograms against published limits"
     mean, listed, limits, sexes = section.content
-    assert [row[0] for row in sexes.rows] == sorted(SMALLER_IN_WOMEN)
+    assert [row[0] for row in sexes.rows] == list(map(label_of, sorted(SMALLER_IN_WOMEN)))
     assert sexes.caption.startswith("At equal conduction the QRS of women is shorter: ")
-    assert [row[0] for row in listed.rows] == list(worst_first(found))
+    assert [row[0] for row in listed.rows] == list(map(label_of, worst_first(found)))
     assert len(mean.png) > 1000 and len(limits.png) > 1000
     women = audit(rows[::2], "sinus")
     assert women["sex_differences"] == {}
@@ -212,7 +223,7 @@ def test_command(tmp_path, capsys):
     arguments += ["--features", str(features)]
     assert main([*arguments, "--figure", str(picture)]) == 0
     text = capsys.readouterr().out
-    assert "left out" in text and "bad.csv" in text and "qrs_t_angle_deg" in text
+    assert "left out" in text and "bad.csv" in text and "angle of QRS and T, deg" in text
     found = read_json(out)
     assert found["n"] == 1 and found["scenario"] == "recording"
     assert found["n_by_sex"]["female"] == 1

@@ -143,6 +143,7 @@ REACHES = {
         "inverse_operators",
         "imaging_simulate",
         "published",
+        "report",
     }
     | IMAGING,
     "data/dataset/checker.py": {"consolidate", "published"},

@@ -87,7 +87,7 @@ def _given(frame: FrameType) -> list[Any]:
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imaged")
-    command = ["image", str(RECORDING), "--to", str(folder)]
+    command = ["image", str(RECORDING), "--to", str(folder), "--pictures"]
     assert main(command) == 0, "first without the profiler: imports and tables are made once"
     found = Walk()
     sys.setprofile(found)

@@ -122,7 +122,7 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
     # trimmed means are not additive, so that the derived limb leads are computed again
     rows = all_leads((beat.ecg - level)[INDEPENDENT_ROWS])
     time = beat.time - delineation.onset_ms
-    warnings = list(beat.warnings)
+    warnings = [*recording.notes, *beat.warnings]
     if looks_like_fibrillation(beat, delineation):
         warnings.append("irregular cycles without a P wave: is it atrial fibrillation?")
     if time[-1] < N_TIMES - 1:

@@ -1,0 +1,111 @@
+"""Features by the wave that they describe, in words, and those that two groups can be compared by.
+
+The words on the mechanism follow from the definition of a feature, not from a fit.
+"""
+
+import re
+
+import numpy as np
+
+from einthoven.app.evaluation.realism.people import PeopleEcgs
+from einthoven.base.core.names import LEADS
+from einthoven.physics.ecg.features import BEAT_FEATURES, unit_of
+
+LEAST_MEASURED = 0.5
+"""Share of each group in which a feature must be measured to be compared."""
+ROUNDING = 1e-6
+"""Relative difference of ECGs in single precision that means nothing."""
+MECHANISMS = {
+    "P": "activation of the atria",
+    "QRS": "activation of the ventricles",
+    "ST": "end of the activation, plateau",
+    "T": "repolarisation",
+    "QRS and T": "activation and repolarisation",
+}
+"""Wave -> what makes it; lead fields, and so the body, scale all of them."""
+BOTH = ("qt_ms", "qrs_t_angle_deg")
+_WAVES = {"P": re.compile(r"p\d?_|pr_|pq_"), "T": re.compile(r"t\d?_"), "ST": re.compile(r"j_|st")}
+_LEAD = re.compile(rf"_({'|'.join(LEADS)})$", re.IGNORECASE)
+NAMES = {
+    "q_mv": "Q", "r_mv": "R", "s_mv": "S", "r2_mv": "R'", "s2_mv": "S'", "t_mv": "T",
+    "t2_mv": "second T", "q_ms": "Q", "r_ms": "R", "s_ms": "S", "r_fraction": "R / (R + S)",
+    "j_mv": "J point", "st60_mv": "ST60", "t_peak_ms": "T peak", "t_end_ms": "T end",
+    "t_peak_to_end_ms": "T peak to end", "qrs_ms": "QRS", "qt_ms": "QT",
+    "qrs_axis_deg": "QRS axis", "t_axis_deg": "T axis", "qrs_t_angle_deg": "QRS-T angle",
+    "transition": "transition", "sokolow_lyon_mv": "Sokolow-Lyon", "q_widest_ms": "widest Q",
+}  # fmt: skip
+"""Kind of feature -> its name in pictures; others are shown as they are called."""
+
+
+def kind_of(feature: str) -> str:
+    """A feature's name without its lead: t_mv_v5 -> t_mv."""
+    return _LEAD.sub("", feature)
+
+
+def lead_of(feature: str) -> str | None:
+    """Lead of a feature: t_mv_v5 -> V5; None for one of all leads."""
+    found = _LEAD.search(feature)
+    return {lead.lower(): lead for lead in LEADS}[found.group(1).lower()] if found else None
+
+
+def wave_of(feature: str) -> str:
+    """Wave that a feature describes, a key of `MECHANISMS`."""
+    if feature in BOTH:
+        return "QRS and T"
+    return next((wave for wave, named in _WAVES.items() if named.match(feature)), "QRS")
+
+
+def shown_name(feature: str) -> str:
+    """Name of a feature in pictures: T peak, V5 (ms)."""
+    name, lead, unit = kind_of(feature), lead_of(feature), unit_of(feature)
+    text = NAMES.get(name, name)
+    text = f"{text}, {lead}" if lead else text
+    return text if unit == "1" else f"{text} ({unit})"
+
+
+def compared(one: PeopleEcgs, other: PeopleEcgs) -> tuple[np.ndarray, dict[str, str]]:
+    """Features that both groups have.
+
+    Args:
+        one, other: groups with the same columns.
+
+    Returns:
+        [feature] whether it is compared; feature -> why not.
+    """
+    columns, left_out = one.feature_names, dict[str, str]()
+    no_p = [people.label for people in (one, other) if not _has_p(people)]
+    for k, feature in enumerate(columns):
+        sides = [people.features[:, k] for people in (one, other)]
+        known = [side[np.isfinite(side)] for side in sides]
+        few = [p.label for p, side, measured in zip((one, other), sides, known)
+               if len(measured) < max(2, LEAST_MEASURED * len(side))]  # fmt: skip
+        if no_p and wave_of(feature) == "P":
+            left_out[feature] = f"no P wave: {', '.join(no_p)}"
+        elif few:
+            left_out[feature] = f"measured in few: {', '.join(few)}"
+        elif _are_equal(np.concatenate(known)):
+            left_out[feature] = "the same in all"
+    return np.array([name not in left_out for name in columns]), left_out
+
+
+def _are_equal(values: np.ndarray) -> bool:
+    """Whether values differ by no more than rounding, which a classifier would magnify."""
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
+
+
+def _has_p(people: PeopleEcgs) -> bool:
+    """Whether any P wave was found: simulations may have no atria."""
+    columns = [k for k, name in enumerate(people.feature_names) if wave_of(name) == "P"]
+    values = people.features[:, columns]
+    return bool((np.isfinite(values) & (values != 0)).any())
+
+
+def feature_sets(names: list[str]) -> dict[str, list[int]]:
+    """Name of a set of features -> its columns, of those compared; empty sets are left out."""
+    sets = {
+        "features": list(range(len(names))),
+        "qrs": [k for k, name in enumerate(names) if wave_of(name) == "QRS"],
+        "t": [k for k, name in enumerate(names) if wave_of(name) == "T"],
+        "global": [k for k, name in enumerate(names) if name in BEAT_FEATURES],
+    }
+    return {name: columns for name, columns in sets.items() if columns}
