@@ -24,8 +24,8 @@ MIN_SHARE = 0.3
 like spikes are single: of 145 healthy adults' recordings (PTB-XL) none has them before more than
 a tenth of the beats."""
 MIN_BEATS = 2
-"""Smallest number of beats with a spike: in a record of one beat nothing tells a spike from a QRS as
-steep as simulated ones are."""
+"""Smallest number of beats with a spike: in a record of one beat nothing tells a spike from a QRS
+as steep as simulated ones are."""
 RISE_SHARE = 0.04
 """A spike begins where the ECG changes by this share of its steepest change. It is bridged to the
 end of AFTER_MS' pause: filters of recorders leave an exponential tail of some 20 ms, which would be
