@@ -21,7 +21,7 @@ LEAD_II = LEADS.index("II")
 def _waves(
     p: tuple[np.ndarray, ...], qrs: tuple[np.ndarray, ...], t: tuple[np.ndarray, ...]
 ) -> LeadMarks:
-    """Samples of onset, peak, end of each wave -> marks in ms; those without a peak are left out."""
+    """Samples of onset, peak, end of each wave -> marks in ms of those that have a peak."""
 
     def in_ms(wave: tuple[np.ndarray, ...]) -> list[tuple[float, float, float]]:
         times = STEP_MS * np.stack([np.asarray(part, float) for part in wave], axis=1)

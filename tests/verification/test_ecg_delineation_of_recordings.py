@@ -45,7 +45,7 @@ def measured(device, name):
 
 
 def test_intervals_and_axes_are_those_of_the_device(device, found):
-    """QRS and P to 6 ms, but 15 for the P end. The T wave ends before that of 12SL, by 24 ms here."""
+    """QRS and P to 6 ms, the P end to 15. The T wave ends before that of 12SL, by 21 ms."""
 
     def value(name):
         return float(device.findtext(f".//{name}"))

@@ -141,7 +141,7 @@ def _paced(ecg: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _irregularity(averaged_ms: np.ndarray, left_out_ms: np.ndarray) -> float:
-    """Of the cycles between averaged beats, without those around a beat that was left out."""
+    """Irregularity of the cycles between averaged beats, without those around one left out."""
     every = np.sort(np.concatenate([averaged_ms, left_out_ms]))
     is_averaged = np.isin(every, averaged_ms)
     cycles = np.where(is_averaged[1:] & is_averaged[:-1], np.diff(every), np.nan)

@@ -71,8 +71,8 @@ def test_bad_signals():
 
 
 def test_recording_agrees_with_the_device():
-    """CardioSoft/12SL: QRS 92 ms (432 to 524 ms of the median beat); tolerance 6 ms at each end, the
-    spread between good programs in the CSE study. Ours is longer, as LUDB's readers have it.
+    """CardioSoft/12SL: QRS 92 ms (432 to 524 ms of the median beat); tolerance 6 ms at each end,
+    the spread between good programs in the CSE study. Ours is longer, as LUDB's readers have it.
     Amplitudes within 60 uV of the device's R + S or Q."""
     root = ElementTree.parse(data_file("ecg/example-XML1.xml")).getroot()
     leads = root.findall(".//MedianSamples/WaveformData")

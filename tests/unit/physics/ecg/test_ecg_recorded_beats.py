@@ -1,8 +1,8 @@
-"""Kinds of beats, pacing spikes, P waves and noise, in recordings that are known by construction."""
+"""Kinds of beats, pacing spikes, P waves and noise, in recordings known by construction."""
 
 import numpy as np
 import pytest
-from helpers.ecg import synthetic_beat, time_axis
+from helpers.ecg import synthetic_beat, synthetic_leads, time_axis
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
@@ -37,7 +37,7 @@ def rhythm(onsets, rate_hz=1000.0, noise_mv=0.0, p=True, wide=()):
     ecg = np.zeros((12, len(time)))
     for k, onset in enumerate(onsets):
         changes = {"complexes": WIDE} if k in wide else {}
-        ecg += synthetic_beat(time, onset=onset, **changes)
+        ecg += all_leads(np.array(list(synthetic_leads(time, onset=onset, **changes).values())))
         if p and k not in wide:
             ecg += p_waves(time, onset)
     return ecg + all_leads(np.random.default_rng(7).normal(0, noise_mv, (8, len(time))))

@@ -21,7 +21,7 @@ SLOPE_SHARE = 0.3
 """Onset and end: where the slope (of lines of SLOPE_SPAN_MS) falls to this share of the steepest;
 chosen on the tuned half of LUDB's manual marks (docs/studies/2026-11-24-delineators.md)."""
 MIN_SLOPE_TO_NOISE, MAX_SHARE = 1.5, 0.5
-"""The threshold is at least this multiple of the slope in the PR segment, and at most that share."""
+"""The threshold is at least this multiple of the slope in the PR segment, at most that share."""
 FLANK_MS, SIDE_MS = 60.0, 85.0
 """The steepest parts are at most FLANK_MS from the peak, onset and end at most SIDE_MS."""
 MAX_PAUSE_MS = 15.0
