@@ -212,7 +212,7 @@ assert main(["audit", str(ei.sample())]) == 0
 assert main(["config"]) == 0
 """
     said = run_with(code, str(tmp_path))
-    assert "ok, einthoven-dataset, 3 patients" in said and "qrs_ms" in said
+    assert "ok, einthoven-dataset, 3 patients" in said and "QRS duration, ms" in said
     assert (tmp_path / "ecg.png").stat().st_size > 10_000
     assert (tmp_path / "a.png").exists()
 

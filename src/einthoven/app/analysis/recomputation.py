@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -130,7 +131,7 @@ def conductivity_faults(root: zarr.Group) -> Iterator[Fault]:
             yield "physiology/value", f"{name}: outside {low:g} to {high:g} S/m; unit?"
     if root.attrs["format"] == DATASET_FORMAT:
         return
-    used = dict(root["field"].attrs.get("conductivities") or {})
+    used: Any = root["field"].attrs.get("conductivities") or {}
     for name, column in told.items():
         if column[0] != used.get(name):
             other = used.get(name)

@@ -67,6 +67,9 @@ def validate(data: dict[str, Any] | None) -> Config:
 def load(path: str | Path) -> Config:
     """Read a YAML config file; sections and keys that it lacks take their defaults.
 
+    Args:
+        path: such as config/config.yaml.
+
     Raises:
         BadInput: the file is missing, is not YAML, or has wrong keys.
     """

@@ -57,11 +57,8 @@ def smooth_loop(corners: np.ndarray, edge_mm: float) -> np.ndarray:
     """A closed polygon [sample, 3] mm without features shorter than `edge_mm`, finely sampled.
 
     The filter 2 G - G^2 (G: Gaussian of half an edge) removes the staircase of a label boundary and
-    keeps curves to fourth order, where G alone would shrink them.
-
-    Args:
-        corners: [corner, 3] mm in order.
-        edge_mm: wanted length of the edges that will follow the loop.
+    keeps curves to fourth order, where G alone would shrink them. Corners are [corner, 3] mm in
+    order.
     """
     from scipy.ndimage import gaussian_filter1d
 

@@ -25,10 +25,8 @@ def points_on_surface(
 def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
     """[n, 3] mm by farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
 
-    Args:
-        candidates: [candidate, 3] mm.
-        start: [3] mm; the nearest candidate is the first point.
-        n: number of points; a larger number keeps the first ones.
+    The candidate [candidate, 3] nearest to the start [3] is the first; a larger n keeps the first
+    ones.
     """
     chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
     distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)

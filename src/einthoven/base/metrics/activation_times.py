@@ -35,15 +35,10 @@ def crossing_times(potentials: np.ndarray, time: np.ndarray, level: float) -> np
 
 
 def upstroke_times(potentials: np.ndarray, time: np.ndarray, smooth: float = 0.0) -> np.ndarray:
-    """Time of the steepest upstroke of transmembrane potentials.
+    """Time [node] ms of the steepest upstroke of transmembrane potentials [node, time].
 
-    Args:
-        potentials: [node, time].
-        time: [time] ms, uniform.
-        smooth: SD in ms of the Gaussian whose derivative takes the slope; 0: plain differences.
-
-    Returns:
-        [node] ms, by a parabola through the three samples about the largest slope.
+    It is that of a parabola through the three samples about the largest slope, on a uniform axis
+    [time] ms. A Gaussian of SD `smooth` ms takes the slope; 0: plain differences.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.
@@ -228,14 +223,9 @@ def breakthroughs(
 ) -> np.ndarray:
     """Epicardial (or surface) breakthroughs of the wave, the earliest first: rows of `points`.
 
-    They are local minima at least `prominence` earlier than any path to an earlier one and at least
-    `radius_mm` from those.
-
-    Args:
-        surface: points [node, 3] mm and faces [face, 3].
-        activation_time: [node] ms, complete.
-        prominence: ms.
-        radius_mm: mm.
+    They are local minima at least `prominence` ms earlier than any path to an earlier one and at
+    least `radius_mm` from those. The surface is points [node, 3] mm and faces [face, 3]; the
+    activation times [node] ms are complete.
 
     Raises:
         BadInput: NaN.

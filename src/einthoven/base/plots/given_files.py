@@ -56,11 +56,7 @@ def given_files_figure(
 ) -> Figure:
     """Three views of all parts, and three slices of a label image through the middle of its labels.
 
-    Args:
-        parts: surfaces and points, drawn together.
-        image: or None.
-        axes: names of x, y and z, with unit and direction.
-        title: of the figure.
+    The axes are the names of x, y and z, with unit and direction.
     """
     rows = bool(parts) + (image is not None)
     figure = new_figure(11.0, 4.4 * rows + 0.3)

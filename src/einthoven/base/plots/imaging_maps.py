@@ -105,10 +105,6 @@ def bullseye_figure(panels: Sequence[Bullseye], columns: int = 2) -> Figure:
 
     Lightness alone tells early from late, so they are read in grey and by the colour-blind.
 
-    Args:
-        panels: such as activation times and widths of their intervals.
-        columns: at most so many in a row.
-
     Raises:
         BadInput: not 30 values.
     """

@@ -146,12 +146,7 @@ def _inset(axes: Axes, time: np.ndarray, panel: TracePanel) -> None:
 def errors_figure(
     problems: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: int = 3
 ) -> Figure:
-    """Mean and SD of RE by method and noise.
-
-    Args:
-        problems: problem -> method -> noise -> row with `re` {mean, sd}, as scores' `summary`.
-        columns: of panels.
-    """
+    """Mean and SD of RE: problem -> method -> noise -> `re` {mean, sd}, as scores' `summary`."""
     every = (noise for its in problems.values() for row in its.values() for noise in row)
     levels = sorted(set(every), key=float)
     colours = {noise: COLOURS[k % len(COLOURS)] for k, noise in enumerate(levels)}

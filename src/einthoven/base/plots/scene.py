@@ -127,11 +127,7 @@ def heart_image(
 ) -> np.ndarray:
     """Nodal values on a surface, with a line network (Purkinje tree, fibers).
 
-    Args:
-        points: [node, 3] mm; faces: [face, 3]; values: [node].
-        colouring: scale and opacity.
-        view: direction from which to look.
-        lines: points [k, 3] and edges [e, 2] to draw as lines.
+    points [node, 3] mm, faces [face, 3], values [node]; lines are points [k, 3] and edges [e, 2].
     """
     mesh = pv.PolyData.from_regular_faces(np.asarray(points, float), faces)
     mesh["value"] = values
@@ -185,11 +181,8 @@ def streamlines(
 ) -> list[np.ndarray]:
     """Lines, each [k, 3] mm, of a vector field through seed points, for drawing.
 
-    Args:
-        points: [node, 3] mm; cells: [cell, 4].
-        gradient: [cell, 3], any unit; only its direction matters.
-        seeds: [seed, 3] mm.
-        length_mm: largest length to each side.
+    points [node, 3] mm, cells [cell, 4], seeds [seed, 3] mm; of the gradient [cell, 3] only the
+    direction matters. Lines have at most `length_mm` to each side.
     """
     grid = tetrahedra(points, cells)
     grid.cell_data["direction"] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
@@ -214,9 +207,8 @@ def anatomy_image(
 ) -> np.ndarray:
     """Torso with its heart and electrodes, from the front.
 
-    Args:
-        points: [vertex, 3] mm; faces: [face, 3]; face_tags: [face] core.tags.Surface.
-        electrodes: colour -> [electrode, 3] mm; black ones are drawn larger.
+    points [vertex, 3] mm, faces [face, 3], face_tags [face] core.tags.Surface. Electrodes,
+    [electrode, 3] mm by colour, are drawn larger in black.
     """
     plotter = new_plotter(620, 620)
     for tags, (colour, opacity) in SHOWN.items():

@@ -73,11 +73,8 @@ def sites_by_rules(
 ) -> dict[str, np.ndarray]:
     """The electrodes of the 12-lead ECG, with the ground, by the clinical rules: name -> [3] mm.
 
-    Args:
-        points: [vertex, 3] mm, skin in the patient frame.
-        faces: [face, 3].
-        mark: `RULE_LANDMARKS`, each [3] mm.
-        middle: x of the midline, mm.
+    Skin points [vertex, 3] mm, patient frame; faces [face, 3]; `RULE_LANDMARKS`, each [3] mm; x of
+    the midline, mm.
 
     Raises:
         BadInput: a ray misses the skin: the landmarks are not on it.

@@ -154,15 +154,9 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
-    """The closed wall of both ventricles with its modes.
+    """The closed wall of both ventricles with its first modes, "ED" or "ES", in the atlas' frame.
 
-    Args:
-        folder: holds the three files of part `Both`.
-        phase: "ED" or "ES".
-        n_modes: number of modes to keep.
-
-    Returns:
-        ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE, in the atlas' frame.
+    The folder holds the three files of part `Both`. Tags are EPI, LV_ENDO, RV_ENDO, BASE.
 
     Raises:
         BadInput: a file is missing or malformed.

@@ -29,12 +29,10 @@ FOOT_MM = 60.0
 
 
 def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
-    """The body's shape model and the joints at which it is cut.
+    """The body's shape model, with its first modes, and the joints at which it is cut.
 
-    Args:
-        folder: holds the four files of one model (caesar, caesar-norm-wsx, caesar-norm-nh).
-        phase: not used for bodies; "ED" (the default of hearts).
-        n_modes: number of modes to keep.
+    The folder holds the four files of one model (caesar, caesar-norm-wsx, caesar-norm-nh). Bodies
+    have no phase but the default of hearts, "ED".
 
     Raises:
         BadInput: a file is missing or malformed.

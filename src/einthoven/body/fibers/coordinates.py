@@ -20,10 +20,14 @@ N_LEVELS = 64
 
 
 def ventricular_coordinates(patient: Patient, fields: WallFields | None = None) -> Coordinates:
-    """Ventricular coordinates [heart node] of a heart (apex to base, around, across, LV or RV).
+    """Ventricular coordinates of a patient's heart nodes (apex to base, around, across, LV or RV).
 
-    docs/reference/notation.md has their ranges. `fields` of `solve_wall_fields` are solved if not
-    given.
+    Args:
+        patient: with a mesh.
+        fields: of `solve_wall_fields`, if already solved.
+
+    Returns:
+        Four coordinates, each [heart node]; docs/reference/notation.md has their ranges.
 
     Raises:
         BadInput: a heart without right ventricle.

@@ -100,14 +100,8 @@ def typical_pose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose of a heart whose files do not give it: the mean of virtual patients, or a random one.
 
-    Args:
-        row: of the sheet.
-        heart: in the heart frame.
-        torso: in the patient frame.
-        mean: of `pose.MEAN_POSES`, that of the virtual patients.
-
-    Returns:
-        rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin.
+    Rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin. The heart is in the
+    heart frame, the torso in the patient frame; the mean is one of `pose.MEAN_POSES`.
 
     Raises:
         StepFailed: the heart does not fit.

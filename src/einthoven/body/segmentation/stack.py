@@ -86,10 +86,8 @@ def grid_covariance(steps: np.ndarray) -> np.ndarray:
     """Positional covariance [3, 3] mm^2 of a surface that is known on a grid only.
 
     A surface across an index is known to within one step s of it, uniformly: s^2 / 12. Along a unit
-    normal n the variance is n C n. Observer variability is not included.
-
-    Args:
-        steps: [3, 3] mm, from one voxel to the next, as columns.
+    normal n the variance is n C n. Observer variability is not included. Columns of `steps` [3, 3]
+    mm lead from one voxel to the next.
     """
     return steps @ steps.T / 12
 

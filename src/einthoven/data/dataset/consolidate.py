@@ -126,8 +126,7 @@ def consolidate(
 def row_faults(path: str | Path, patients: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """File and fault of each patient whose own store differs from its row in the consolidated one.
 
-    Args:
-        path: a sound consolidated store. patients: sound stores of its patients.
+    All stores are sound.
     """
     with open_store(path) as root:
         rows = {name: row for row, name in enumerate(values_of(root, "patient").tolist())}

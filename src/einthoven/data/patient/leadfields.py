@@ -92,9 +92,7 @@ class LeadFields(Stage):
     def gradients(self, heart: Heart, kind: str = "recovered") -> LeadFieldGradients:
         """Gradients at the centroids of the heart's cells.
 
-        Args:
-            heart: heart of the same mesh.
-            kind: 'recovered' (second order) or 'raw' (of the linear elements).
+        They are 'recovered' (second order) or 'raw' (of the linear elements).
         """
         operator = gradient_operator(kind, heart.points, heart.cells)
         grad = apply_operator(operator, self.lead_field[:, : len(heart.points)])

@@ -88,12 +88,7 @@ class Regions:
         return np.flatnonzero(self.cell_region == self.number(name))
 
     def merged(self, wholes: Sequence[str], whole_of: Callable[[str], str]) -> Self:
-        """Union of regions.
-
-        Args:
-            wholes: names of the new regions.
-            whole_of: name of a region -> name of the new one that it belongs to.
-        """
+        """Union of regions; `whole_of` names the one of `wholes` to which a region belongs."""
         new = np.array([wholes.index(whole_of(name)) for name in self.names])
         return type(self)(tuple(wholes), new[self.node_region], new[self.cell_region])
 
@@ -172,12 +167,7 @@ class SegmentLimits:
         return cls(apex_z, np.array([np.percentile(ring, ends) for ring in rings]))
 
     def segment(self, z: np.ndarray, phi: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Numbers in `SEGMENTS` of some points.
-
-        Args:
-            z, phi: [place] apicobasal coordinate, and angle in rad.
-            right: [place] whether in the RV's free wall.
-        """
+        """Numbers in `SEGMENTS` by apicobasal coordinate, angle (rad), whether in the RV's wall."""
         level = _level(z, self.apex_z)
         return np.where(right, self._rv_segment(level, phi), _aha_segment(level, phi))
 

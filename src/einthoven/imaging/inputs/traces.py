@@ -9,12 +9,8 @@ REPOLARISED = 0.1
 def activation_index(v_m: np.ndarray) -> np.ndarray:
     """A_i = min_j V_ij > 0 of Landajuela 2022: the first sample above 0 mV.
 
-    Args:
-        v_m: [..., time] mV, 1 ms per sample from 0.
-
-    Returns:
-        [...] ms; the length of the trace if it is never above zero, so that a missed wave counts
-        as late (the authors' argmax would call it the earliest).
+    [..., time] mV, 1 ms per sample from 0 -> [...] ms; the length of the trace if it is never above
+    zero, so that a missed wave counts as late (the authors' argmax would call it the earliest).
     """
     above = np.asarray(v_m) > 0
     return np.where(above.any(axis=-1), above.argmax(axis=-1), above.shape[-1]).astype(float)

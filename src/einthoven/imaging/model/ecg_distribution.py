@@ -52,13 +52,10 @@ class EcgDistribution:
         return self.features.scores(self._features_of(ecg))
 
     def values(self, ecg: np.ndarray) -> dict[str, float]:
-        """Distances of an ECG from those of the training.
+        """Distances of an ECG [12, time] mV, at 1 kHz from the QRS onset, from the training's.
 
         `ecg_sd` is the distance within the components, see `FeatureDistribution.distance`;
         `ecg_residual_percent` the share of the ECG's norm outside of them.
-
-        Args:
-            ecg: [12, time] mV at 1 kHz from the QRS onset.
 
         Raises:
             BadInput: wrong shape, or NaN.
@@ -81,13 +78,9 @@ class EcgDistribution:
         return OutOfDistributionCheck(self.values(ecg), self.limits)
 
     def onset_delays(self, ecg: np.ndarray) -> np.ndarray:
-        """Delay of the QRS onset: quantiles over the nearest training ECGs.
+        """Quantiles [5] ms of the QRS onset's delay over the nearest training ECGs.
 
-        Args:
-            ecg: [12, time] mV at 1 kHz from the QRS onset.
-
-        Returns:
-            [5] ms from the first activation to the QRS onset, at `DELAY_SHARES`.
+        They are those at `DELAY_SHARES` from the first activation on; the ECG is as in `values`.
         """
         distance = np.linalg.norm(self.scores - self.score(ecg), axis=1)
         nearest = np.argsort(distance, kind="stable")[:N_NEIGHBOURS]

@@ -15,7 +15,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import EcgOrigin
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
-from einthoven.imaging.inputs.onsets import LEAD_IN_MS
+from einthoven.imaging.inputs.onsets import LEAD_IN_MS, steep_onset_ms
 from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.predictors import (
@@ -98,7 +98,7 @@ class ImagingModel:
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
-            self.ecg_distribution.onset_delays(placed.from_onset),
+            self.ecg_distribution.onset_delays(placed.from_onset) - placed.steep_ms,
             drawn.activation_time,
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
@@ -113,9 +113,11 @@ class ImagingModel:
 
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:
         """The beat as the predictor takes it; arguments and errors of `image`."""
-        from_onset = beat.window()
+        steep_ms = steep_onset_ms(beat.ecg, beat.time)
+        from_onset = beat.window(-steep_ms)
         onset = onset_ms(self.card["forward"], self.ecg_distribution, from_onset)
-        return PlacedBeat(beat.window(onset), from_onset, self.measures_row(measures))
+        row = self.measures_row(measures)
+        return PlacedBeat(beat.window(onset - steep_ms), from_onset, row, steep_ms)
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:
         """[measure] in the network's order, NaN if unknown; errors of `image`."""

@@ -43,8 +43,7 @@ class CalibrationErrors:
     def nearest(self, score: np.ndarray, with_measures: bool) -> np.ndarray:
         """Error maps of the calibration beats with the most similar ECGs, [N_NEAREST, 75] ms.
 
-        Args:
-            score: [component] of an ECG. with_measures: whether the network has the measures.
+        `score` is [component] of an ECG; the network has the measures or not.
         """
         distance = np.linalg.norm(self.scores - score, axis=1)
         rows = np.argsort(distance, kind="stable")[:N_NEAREST]

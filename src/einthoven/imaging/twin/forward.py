@@ -64,13 +64,10 @@ class ForwardModel:
         leadfield: LeadFieldSettings,
         time: np.ndarray,
     ) -> Self:
-        """Forward model of a patient with mesh and fibres.
+        """Forward model of a patient with mesh and fibres, on a uniform time axis [time] ms.
 
-        Args:
-            patient: whose heart it is.
-            fields: of the nine electrodes and any others.
-            leadfield: intracellular conductivities.
-            time: [time] ms, uniform.
+        Of the lead fields those of the nine electrodes count, of the settings the intracellular
+        conductivities.
 
         Raises:
             BadInput: an electrode is missing, or shapes that do not fit.
@@ -194,10 +191,7 @@ class Sweep:
 def swept_share(t: np.ndarray, s: float, slope: np.ndarray) -> float:
     """Share of a tetrahedron where a linear function tau is at most s, and its derivatives.
 
-    Args:
-        t: [4] nodal values, sorted, no two equal.
-        s: level.
-        slope: [4], written: derivatives of the share by the nodal values.
+    The nodal values t [4] are sorted, no two equal; the share's derivatives by them go to `slope`.
     """
     slope[:] = 0.0
     if s < t[0]:

@@ -141,15 +141,11 @@ def fit_recorded_twin(
 def twin_of_beat(
     imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[BeatParameters] = ()
 ) -> RecordedTwin:
-    """Fit a twin to the QRS of an imaged recording.
+    """Fit a twin to the QRS of an imaged recording; patient and config as of `fit_recorded_twin`.
 
     The first activation and the amplitude are unknown. The QRS onset is put at its median delay;
-    the search shifts beats about it, and the fit shifts all times together.
-
-    Args:
-        imaged: the recording.
-        patient, config: as for `fit_recorded_twin`.
-        first: cases that begin the search; none: cases of section imaging.
+    the search shifts beats about it, and the fit shifts all times together. The search begins with
+    the cases `first`, or with those of section imaging.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.

@@ -57,9 +57,8 @@ class WaveModel:
     def activation_time(self, onsets: np.ndarray, log_speeds: np.ndarray) -> np.ndarray:
         """Activation times [node] ms.
 
-        Args:
-            onsets: [node] ms, infinite where no wave starts.
-            log_speeds: [4] logarithms of `SPEEDS` over those of the settings.
+        Onsets [node] ms are infinite where no wave starts; log_speeds [4] are logarithms of
+        `SPEEDS` over those of the settings.
 
         Raises:
             BadInput: no onset is finite, or a speed is not physical.
@@ -68,13 +67,10 @@ class WaveModel:
         return self._arrival(self._speeds(log_speeds), onsets)
 
     def wave(self, onsets: np.ndarray, directions: np.ndarray, log_speeds: np.ndarray) -> TwinWave:
-        """Activation times with their exact derivatives; errors as `activation_time`.
+        """Activation times with exact derivatives; onsets, speeds, errors as `activation_time`.
 
-        Where two routes take equally long there are two one-sided derivatives; one is given.
-
-        Args:
-            onsets: [node] ms, and log_speeds: [4], as `activation_time`.
-            directions: [node, direction] in which onsets may move, ms per unit.
+        Onsets may move in directions [node, direction], ms per unit. Where two routes take equally
+        long there are two one-sided derivatives; one is given.
         """
         speeds, n = self._speeds(log_speeds), directions.shape[1]
         time = self._arrival(speeds, onsets)

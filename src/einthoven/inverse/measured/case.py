@@ -86,9 +86,6 @@ class InverseCase:
         """Inverse problem against the mean of the electrodes.
 
         Potentials on the heart then have zero mean over its area (`problem.mean_reference`).
-
-        Args:
-            forward: linear maps from the heart to the torso.
         """
         torso, electrodes = self.torso, self.electrodes
         return InverseProblem(

@@ -167,9 +167,7 @@ def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
 def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> str:
     """Name of the reference, whose mean potential is zero; or unknown.
 
-    Args:
-        potentials: [electrode, time] mV.
-        channels: their names, of which RA, LA and LL are looked for.
+    Potentials are [electrode, time] mV; RA, LA and LL are looked for among their channels.
     """
     rms = np.sqrt((potentials**2).mean())
 

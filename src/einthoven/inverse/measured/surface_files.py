@@ -57,13 +57,9 @@ def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> Closed
 def closed_mesh(
     name: str, points: np.ndarray, faces: np.ndarray, part: str, unit: str = "mm"
 ) -> ClosedMesh:
-    """Check a surface, and correct numbering from 1, orientation and unit.
+    """Check a surface of heart or torso, and correct numbering from 1, orientation and unit.
 
-    Args:
-        name: for messages.
-        points: [node, 3] in `unit`; faces: [face, 3].
-        part: heart or torso.
-        unit: mm, cm, m or um.
+    points [node, 3] in `unit` (mm, cm, m or um), faces [face, 3]; the name is for messages.
 
     Raises:
         BadInput: faces with points that do not exist, holes, several pieces, points without

@@ -58,12 +58,15 @@ def method_class(name: str, field: str = "method") -> "type[Method]":
 def reconstruct(
     problem: "InverseProblem", method: str = "waves", choices: "MethodChoices | None" = None
 ) -> "Estimate":
-    """Estimate the potentials on the heart, [node, time] mV with diagnostics, by a method's name.
+    """Estimate the potentials on the heart by a method's name.
 
     Args:
         problem: surface, transfer matrix and body potentials.
         method: key of `METHODS`; `waves` needs no setting and states its uncertainty.
         choices: criterion, length of a training, seed; None: the method's own.
+
+    Returns:
+        Potentials [node, time] mV and diagnostics.
 
     Raises:
         BadInput: no method has that name, or the problem lacks what it needs.

@@ -56,11 +56,7 @@ class PlannedProblem:
     ) -> KnownProblem:
         """Problem with its answer; a beat of 4,600 heart nodes and 500 samples takes about 20 s.
 
-        Args:
-            patient: with mesh; for a beat with fibres, coordinates and the scenario's activation.
-            ecg: start and duration of the beat.
-            leadfield: conductivities.
-            repolarisation: durations of the action potential.
+        For a beat the patient has fibres, coordinates and the scenario's activation.
 
         Raises:
             BadInput: a wave that does not reach all nodes in time, surfaces that do not fit.

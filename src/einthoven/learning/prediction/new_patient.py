@@ -134,14 +134,9 @@ class BodyEcgs:
         config: Config,
         machine: Machine = ONE_CORE,
     ) -> Self:
-        """Predict the ECGs of a heart in its own and in other bodies.
+        """Predict the ECGs of a heart, with its activations, in its own and in other bodies.
 
-        Args:
-            model: a model that takes no code of the anatomy.
-            patient: with all stages and activations.
-            anatomies: the other bodies.
-            config: as for `predict_new`.
-            machine: threads.
+        The model takes no code of the anatomy. The config is as for `predict_new`.
 
         Raises:
             BadInput: a body with another heart, or without the electrodes of the ECG.
@@ -188,10 +183,6 @@ class BodyEcgs:
 
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
     """The same heart with its fibres in another body's patient frame; the mesh is the heart's.
-
-    Args:
-        patient: with anatomy, mesh, fibres and activations.
-        anatomy: of the other body; its heart is the same in the heart frame.
 
     Raises:
         BadInput: the hearts differ.

@@ -56,10 +56,8 @@ class Damping:
     ) -> tuple[Point, float] | None:
         """The first trial that lowers the cost, or None; every refused one raises the damping.
 
-        Args:
-            cost: to be undercut.
-            trial: the point after a step with the present damping, and its cost; infinite or NaN
-                where it has none.
+        A trial is the point after a step with the present damping, and its cost; infinite or NaN
+        where it has none.
         """
         for _ in range(self.max_trials):
             point, new = trial()

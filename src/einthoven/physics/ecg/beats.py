@@ -13,7 +13,8 @@ from einthoven.physics.ecg.pacing import precede_beats, spike_candidates, withou
 PEAK_SHARE = 0.4
 """A QRS reaches this share of the typical largest spatial velocity; a T wave does not."""
 REFRACTORY_MS = 250.0
-SMOOTH_MS = 24.0
+SLOPE_MS, SMOOTH_MS = 8.0, 24.0
+"""Span of the difference whose root mean square is the spatial velocity, and of its mean."""
 BEFORE_R_MS, BEFORE_SHARE = 400.0, 0.4
 AFTER_SHARE = 0.68
 """A beat lasts from BEFORE_R_MS (at most BEFORE_SHARE of the cycle) before the peak to AFTER_SHARE.
@@ -55,8 +56,8 @@ class AveragedBeat:
         others: kinds of beats that were not averaged (ectopic, differently conducted, disturbed),
             the most frequent first.
         spikes_ms: [spike] ms from the start of the recording; these pacing spikes were removed.
-        irregularity: mean absolute difference of successive cycles over the mean cycle; NaN for
-            fewer than three cycles.
+        irregularity: mean absolute difference of successive cycles over the mean cycle, of cycles
+            between beats of the averaged kind; NaN for fewer than three.
     """
 
     ecg: np.ndarray
@@ -86,8 +87,8 @@ class AveragedBeat:
             hints.append(f"{self.n_spikes} pacing spikes were removed")
         if self.n_others:
             hints.append(
-                f"{self.n_beats} beats of the most frequent kind were averaged; {self.n_others} of "
-                f"{len(self.others)} other kinds were not"
+                f"{self.n_beats} beats of the most frequent kind were averaged; {self.n_others} "
+                "beats of other shapes were left out"
             )
         return tuple(hints)
 
@@ -115,14 +116,15 @@ def representative_beat(ecg: np.ndarray, rate_hz: float) -> AveragedBeat:
     rr = float(np.median(np.diff(peaks)) * step)
     before = round(min(BEFORE_R_MS, BEFORE_SHARE * rr) / step)
     after = round(AFTER_SHARE * rr / step)
-    kinds = _kinds(ecg - _drift(ecg, peaks, step), peaks, (before, after), step)
+    kinds = _kinds(ecg, peaks, (before, after), step)
     if len(kinds) > 1 and len(kinds[0].peaks_ms) == 1:
         raise BadInput(f"ecg: no two of {len(kinds)} beats are alike; too noisy? filter it, or "
                        "give a longer recording")  # fmt: skip
-    main = kinds[0]
+    main, others = kinds[0], tuple(kinds[1:])
+    left_out = np.concatenate([[], *(kind.peaks_ms for kind in others)])
     return AveragedBeat(
         main.ecg, step * (np.arange(before + after) - before), rr, len(main.peaks_ms),
-        main.peaks_ms, tuple(kinds[1:]), step * spikes, _irregularity(peaks),
+        main.peaks_ms, others, step * spikes, _irregularity(main.peaks_ms, left_out),
     )  # fmt: skip
 
 
@@ -138,11 +140,16 @@ def _paced(ecg: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, np.nda
     return ecg, qrs_peaks(ecg, step), none
 
 
-def _irregularity(peaks: np.ndarray) -> float:
-    cycles = np.diff(peaks)
-    if len(cycles) < 3:
+def _irregularity(averaged_ms: np.ndarray, left_out_ms: np.ndarray) -> float:
+    """Irregularity of the cycles between averaged beats, without those around one left out."""
+    every = np.sort(np.concatenate([averaged_ms, left_out_ms]))
+    is_averaged = np.isin(every, averaged_ms)
+    cycles = np.where(is_averaged[1:] & is_averaged[:-1], np.diff(every), np.nan)
+    if np.count_nonzero(np.isfinite(cycles)) < 3:
         return float("nan")
-    return float(np.abs(np.diff(cycles)).mean() / cycles.mean())
+    steps = np.diff(cycles)
+    known = steps[np.isfinite(steps)]
+    return float(np.abs(known).mean() / np.nanmean(cycles)) if len(known) else float("nan")
 
 
 def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
@@ -156,7 +163,9 @@ def qrs_peaks(ecg: np.ndarray, step_ms: float) -> np.ndarray:
     """
     half = max(1, round(SMOOTH_MS / 2 / step_ms))
     window = np.hanning(2 * half + 3)[1:-1]
-    velocity = np.sqrt((np.gradient(ecg, axis=1) ** 2).mean(axis=0))
+    reach = max(1, round(SLOPE_MS / 2 / step_ms))
+    padded = np.pad(ecg, ((0, 0), (reach, reach)), mode="edge")
+    velocity = np.sqrt(((padded[:, 2 * reach :] - padded[:, : -2 * reach]) ** 2).mean(axis=0))
     velocity = np.convolve(velocity, window / window.sum(), mode="same")
     span = max(1, round(1500.0 / step_ms))
     tops = [velocity[k : k + span].max() for k in range(0, len(velocity), span)]
@@ -197,22 +206,27 @@ def _kinds(
     inside = [k for k in peaks if k - before - reach >= 0 and k + after + reach <= ecg.shape[1]]
     if not inside:
         raise BadInput("ecg: no complete beat in the record; at least two cycles are needed")
+    level = ecg - _drift(ecg, peaks, step)
     shapes: list[np.ndarray] = []
     groups: list[list[int]] = []
     for _ in range(ROUNDS):
         groups = [[] for _ in shapes]
         for k in inside:
-            placed = [_placed(ecg, k, shape, qrs, reach) for shape in shapes]
+            placed = [_placed(level, k, shape, qrs, reach) for shape in shapes]
             best = int(np.argmax([score for _, score in placed])) if placed else 0
             if placed and placed[best][1] >= MIN_CORRELATION:
                 groups[best].append(placed[best][0])
             else:
-                shapes.append(ecg[:, k + qrs[0] : k + qrs[1]])
+                shapes.append(level[:, k + qrs[0] : k + qrs[1]])
                 groups.append([k])
         groups = sorted((group for group in groups if group), key=len, reverse=True)
-        shapes = [_mean(ecg, group, qrs) for group in groups]
+        shapes = [_mean(level, group, qrs) for group in groups]
+    # in wide beats the level before the peak is that of the QRS, so each kind has its own drift
     return [
-        BeatKind(_mean(ecg, group, (-before, after)), step * np.array(group, float))
+        BeatKind(
+            _mean(ecg - _drift(ecg, np.array(group), step), group, (-before, after)),
+            step * np.array(group, float),
+        )
         for group in groups
     ]
 

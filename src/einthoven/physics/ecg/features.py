@@ -155,6 +155,7 @@ def unit_of(feature: str) -> str:
 
 
 LABELS = {
+    "p_ms": "P duration", "pr_ms": "PR", "p_axis_deg": "P axis", "p_mv": "P",
     "qrs_ms": "QRS duration", "qt_ms": "QT", "t_peak_to_end_ms": "T peak to T end",
     "qrs_axis_deg": "QRS axis", "t_axis_deg": "T axis", "qrs_t_angle_deg": "angle of QRS and T",
     "transition": "lead where R = S", "sokolow_lyon_mv": "Sokolow-Lyon",

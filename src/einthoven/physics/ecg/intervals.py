@@ -14,6 +14,9 @@ or T wave may exceed it, but lies farther than MAX_GAP_MS from the QRS."""
 NOISE_MULTIPLE = 4.0
 """The threshold is at least this multiple of the velocity of the quietest stretch beside the QRS:
 noise before it, noise and the slope of the ST segment after it. Chosen on the same half."""
+MAX_SHARE = 0.15
+"""Share of the peak that the multiple of the quietest stretch may reach; what is less quiet is a
+record of nothing but a QRS."""
 QUIET_MS = 24.0
 """Duration of that stretch."""
 SLOPE_WINDOW_MS = 8.0
@@ -23,26 +26,37 @@ MAX_FOOT_MS = 4.0
 """Longest foot of the QRS below the threshold. With 8 ms the mean of LUDB's marks is met better
 still, but healthy men's QRS would last 106 ms in the median, against 92 to 100 in the literature.
 """
+STILL = 0.05
+"""The foot ends at this share of the threshold at the latest, so that round-off does not matter."""
 MAX_GAP_MS = 16.0
 """Longest pause inside the QRS (all leads near a turning point)."""
-RAISED = (1.0, 1.5, 2.0, 3.0, 4.5, 6.0)
-"""Multiples of the threshold, tried in turn: after slow activation (pacing without Purkinje fibres)
-the T wave starts before the QRS ends, and no pause falls below the lowest threshold."""
-MAX_SIDE_MS = 220.0
-"""Longest part of the QRS before or after its steepest part; a longer run contains a T wave."""
+RAISED_BEFORE, RAISED_AFTER = (1.0, 1.5, 2.0, 3.0), (1.0, 1.5, 2.0, 3.0, 4.5, 6.0)
+"""Multiples of the threshold, tried in turn. The P wave may run into the QRS; after slow activation
+(pacing without Purkinje fibres) the T wave starts before the QRS ends. Then no pause falls below
+the lowest threshold."""
+USUAL_SIDE_MS, MAX_SIDE_MS = 150.0, 220.0
+"""Usual and longest part of the QRS before or after its steepest part. Beyond the usual one the
+raised thresholds are tried, which end a run that contains a T wave; a longer one does in any case.
+"""
 
 
-class Side(NamedTuple):
+class QrsSide(NamedTuple):
     """One side of the QRS.
 
     Attributes:
         name: of this end of the record. share: threshold as a share of the peak.
         reach_ms: how far from the steepest part the quietest stretch may lie.
+        raised: multiples of the threshold.
     """
 
     name: str
     share: float
     reach_ms: float
+    raised: tuple[float, ...]
+
+
+BEFORE = QrsSide("start", ONSET_SHARE, 250.0, RAISED_BEFORE)
+AFTER = QrsSide("end", END_SHARE, 320.0, RAISED_AFTER)
 
 
 def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
@@ -71,8 +85,8 @@ def qrs_window(ecg: np.ndarray, time: np.ndarray) -> tuple[float, float]:
     peak = int(np.argmax(velocity))
     if velocity[peak] <= 0:
         raise BadInput("ecg: flat in all leads; there is no QRS")
-    before = _extent(velocity[peak::-1], dt, Side("start", ONSET_SHARE, 250.0))
-    after = _extent(velocity[peak:], dt, Side("end", END_SHARE, 320.0))
+    before = _extent(velocity[peak::-1], dt, BEFORE)
+    after = _extent(velocity[peak:], dt, AFTER)
     return float(time[peak] - before), float(time[peak] + after)
 
 
@@ -102,7 +116,7 @@ def qrs_amplitude(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.ptp(ecg[:, (time >= onset) & (time <= offset)], axis=1)
 
 
-def _extent(velocity: np.ndarray, dt: float, side: Side) -> float:
+def _extent(velocity: np.ndarray, dt: float, side: QrsSide) -> float:
     """Duration of the QRS from its steepest part to one side, ms.
 
     Args:
@@ -110,19 +124,25 @@ def _extent(velocity: np.ndarray, dt: float, side: Side) -> float:
     """
     beside = velocity[1 : 1 + round(side.reach_ms / dt)]
     noise = _quietest(beside, round(QUIET_MS / dt))
-    lowest = max(side.share * velocity[0], NOISE_MULTIPLE * noise)
-    for threshold in lowest * np.array(RAISED):
-        last = _last_above(velocity, threshold, MAX_GAP_MS / dt)
-        if last < len(velocity) - 1 and last * dt <= MAX_SIDE_MS:
-            break
-    else:
+    lowest = max(side.share * velocity[0], min(NOISE_MULTIPLE * noise, MAX_SHARE * velocity[0]))
+    found = [
+        (last, threshold)
+        for threshold in lowest * np.array(side.raised)
+        if (last := _last_above(velocity, threshold, MAX_GAP_MS / dt)) * dt <= MAX_SIDE_MS
+        and last < len(velocity) - 1
+    ]
+    if not found:
         where = (
-            f"is cut off at the {side.name} of" if last == len(velocity) - 1 else "has no end in"
+            "has no end in"
+            if len(velocity) * dt > MAX_SIDE_MS
+            else f"is cut off at the {side.name} of"
         )
         raise BadInput(f"ecg: the QRS {where} the record; widen the time axis")
+    usual = [pair for pair in found if pair[0] * dt <= USUAL_SIDE_MS]
+    last, threshold = usual[0] if usual else found[-1]
     edge = _crossing(velocity, last, threshold)
-    rising = np.flatnonzero(np.diff(velocity[last + 1 :]) >= 0)
-    foot = last + 1 + (int(rising[0]) if len(rising) else 0)
+    still = (np.diff(velocity[last + 1 :]) >= 0) | (velocity[last + 1 : -1] < STILL * threshold)
+    foot = last + 1 + (int(np.argmax(still)) if still.any() else 0)
     return dt * edge + float(np.clip(dt * (foot - edge), 0.0, MAX_FOOT_MS))
 
 
@@ -143,8 +163,9 @@ def _last_above(velocity: np.ndarray, threshold: float, max_gap: float) -> int:
 def _spatial_velocity(ecg: np.ndarray, dt: float) -> np.ndarray:
     """Root mean square over leads of the slope: [time] mV/ms."""
     half = max(1, round(SLOPE_WINDOW_MS / 2 / dt))
-    padded = np.pad(ecg, ((0, 0), (half, half)), mode="edge")
-    slope = (padded[:, 2 * half :] - padded[:, : -2 * half]) / (2 * half * dt)
+    at = np.arange(ecg.shape[1])
+    right, left = np.minimum(at + half, at[-1]), np.maximum(at - half, 0)
+    slope = (ecg[:, right] - ecg[:, left]) / ((right - left) * dt)
     return np.sqrt((slope**2).mean(axis=0))
 
 

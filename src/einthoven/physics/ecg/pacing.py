@@ -23,9 +23,13 @@ MIN_SHARE = 0.3
 """Smallest share of beats with a spike. A demand pacemaker paces some beats; disturbances that look
 like spikes are single: of 145 healthy adults' recordings (PTB-XL) none has them before more than
 a tenth of the beats."""
-TAIL_SHARE = 0.04
-"""A spike lasts while the ECG changes by this share of its steepest change: filters of recorders
-leave an exponential tail of some 20 ms, which would be taken for the QRS onset."""
+MIN_BEATS = 2
+"""Smallest number of beats with a spike: in a record of one beat nothing tells a spike from a QRS
+as steep as simulated ones are."""
+RISE_SHARE = 0.04
+"""A spike begins where the ECG changes by this share of its steepest change. It is bridged to the
+end of AFTER_MS' pause: filters of recorders leave an exponential tail of some 20 ms, which would be
+taken for the QRS onset."""
 
 
 def spike_candidates(ecg: np.ndarray, step_ms: float) -> np.ndarray:
@@ -59,8 +63,8 @@ def without_spikes(ecg: np.ndarray, step_ms: float, spikes: np.ndarray) -> np.nd
     for k in spikes:
         start = max(k + first, 0)
         changes = change[start : k + last]
-        steep = start + np.flatnonzero(changes > TAIL_SHARE * changes.max())
-        left, right = max(int(steep[0]) - half, 0), min(int(steep[-1]) + half, ecg.shape[1] - 1)
+        steep = start + np.flatnonzero(changes > RISE_SHARE * changes.max())
+        left, right = max(int(steep[0]) - half, 0), min(k + last, ecg.shape[1] - 1)
         share = (np.arange(left, right + 1) - left) / (right - left)
         ends = bridged[:, left], bridged[:, right]
         bridged[:, left : right + 1] = np.outer(ends[0], 1 - share) + np.outer(ends[1], share)
@@ -76,7 +80,7 @@ def precede_beats(spikes: np.ndarray, peaks: np.ndarray, step_ms: float) -> bool
     """
     delay = (peaks[:, None] - spikes[None, :]) * step_ms
     paced = ((delay >= LEAD_MS[0]) & (delay <= LEAD_MS[1])).any(axis=1)
-    return bool(len(spikes)) and np.count_nonzero(paced) >= max(1.0, MIN_SHARE * len(peaks))
+    return bool(np.count_nonzero(paced) >= max(MIN_BEATS, MIN_SHARE * len(peaks)))
 
 
 def _corners(ecg: np.ndarray, step_ms: float) -> np.ndarray:

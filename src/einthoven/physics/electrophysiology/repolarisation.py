@@ -152,11 +152,8 @@ def smooth(heart: Heart, values: np.ndarray, length_mm: float) -> np.ndarray:
     """One implicit step of diffusion, u - L^2 div grad u = `values` with no flux on the surface.
 
     It turns a step between two tissues into (1 - exp(-|x| / L) / 2), as electrotonic coupling does
-    to a step in ionic currents with space constant L. The volume integral is preserved.
-
-    Args:
-        heart: its nodes and cells.
-        values: [node], any unit. length_mm: L; 0 changes nothing.
+    to a step in ionic currents with space constant L. The volume integral is preserved. values
+    [node] in any unit; length 0 changes nothing.
 
     Raises:
         NotConverged: the linear solver failed.

@@ -11,9 +11,7 @@ from einthoven.base.core.tags import Tissue
 def intracellular(f0: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
     """G_i = sigma_it I + (sigma_il - sigma_it) f0 (x) f0, section 2.1: [cell, 3, 3] mS/mm.
 
-    Args:
-        f0: [cell, 3] unit fibre directions.
-        sigma: the conductivities, of which the intracellular ones count; S/m = mS/mm.
+    f0 [cell, 3] unit fibre directions; S/m = mS/mm.
 
     Raises:
         BadInput: a fibre is not of unit length.

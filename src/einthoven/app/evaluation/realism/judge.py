@@ -29,7 +29,7 @@ FULL = {
     BEATS: ("components",),
 }
 """Set of features -> classifiers: of controls, and of the simulated people."""
-N_HALVES = 10
+N_HALVES = 20
 """Random divisions of the real people into halves."""
 N_SHOWN = 10
 

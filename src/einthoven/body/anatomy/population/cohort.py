@@ -31,7 +31,7 @@ def block_splits(config: CohortSettings) -> list[str]:
 
 
 def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
-    """Parameters of patient number `index`, with coefficients [10], [10] and [6] in SD.
+    """Parameters of patient number `index`.
 
     Patients come in blocks, each a Latin hypercube with its own generator, so neither a larger
     cohort nor other numbers of modes change existing patients. A Latin hypercube of the whole
@@ -42,6 +42,9 @@ def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     Args:
         index: 0, 1, ...; `n_patients` does not matter.
         config: the section `cohort`.
+
+    Returns:
+        The parameters, coefficients [10], [10] and [6] in SD.
 
     Raises:
         BadInput: a negative index, or a height or BMI outside the range of that sex.

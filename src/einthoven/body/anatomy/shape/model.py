@@ -151,11 +151,7 @@ def model_from(data: Arrays, suffix: str = "") -> ShapeModel:
 def usable_coeffs(part: str, coeffs: np.ndarray, n_modes: int, atlas: str) -> np.ndarray:
     """Coefficients in SD without trailing zeros, which a cohort has for unused modes.
 
-    Args:
-        part: "heart" or "torso".
-        coeffs: [any] SD.
-        n_modes: number of modes of the atlas.
-        atlas: its file, for messages.
+    `part` (heart or torso) and `atlas` (its file) are for messages.
 
     Raises:
         BadInput: more coefficients than modes, or not finite.

@@ -200,14 +200,9 @@ def landmarks(
 ) -> dict[str, np.ndarray]:
     """Skin landmarks [3] mm, at the relative positions of the embedded mean torso.
 
-    Heights scale with the distance of the shoulder joints from the hip joints, widths with the
-    distance between the shoulders; the depth is that of the skin.
-
-    Args:
-        mean: [vertex, 3] mm, the fine mean torso.
-        faces: [face, 3].
-        shoulders: [2, 3] mm, joints in the same frame.
-        hips: [2, 3] mm, likewise.
+    Heights scale with the distance of the shoulder joints from the hip joints, both [2, 3] mm,
+    widths with the distance between the shoulders; the depth is that of the skin, the fine mean
+    torso [vertex, 3] mm with its faces [face, 3].
     """
     known = load_atlas().landmarks
     wide = 0.5 * (known["SHOULDER_L"][0] - known["SHOULDER_R"][0])

@@ -139,13 +139,7 @@ def about_of(store: Path, settings: PublicationSettings) -> About:
 
 
 def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
-    """Text of README.md.
-
-    Args:
-        about: metadata of the data set.
-        n_sample: patients in the sample.
-        metrics: metrics of the run's report, for the baselines; None: it has none.
-    """
+    """Text of README.md; `metrics` are those of the run's report, if it has any."""
     size = next(name for limit, name in SIZES if about.n_patients < limit)
     counts = ", ".join(f"{n} {split}" for split, n in about.counts.items())
     changes = about.settings.changes

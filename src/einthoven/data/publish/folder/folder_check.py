@@ -33,11 +33,9 @@ def no_more(store: Path) -> Iterable[Fault]:
 
 
 def write_sums(folder: Path, known: dict[str, str]) -> Path:
-    """Write SHA256SUMS of all files below a folder.
+    """Write SHA256SUMS of all files below a folder, which is complete except for this file.
 
-    Args:
-        folder: complete except for this file.
-        known: name in the folder -> sum, for files that need not be read again.
+    `known` has the sums of files that need not be read again, by their name in the folder.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     lines = [f"{known.get(name) or sha256_of(folder / name)}  {name}\n" for name in names

@@ -94,12 +94,9 @@ def wfdb_record(
 def write_wfdb(
     path: Path, leads: Sequence[str], ecg: np.ndarray, rate_hz: float, comments: Sequence[str]
 ) -> None:
-    """Write one record of several leads.
+    """Write one record of several leads, as `wfdb_record`: a header `record.hea`, and `record.dat`.
 
-    Args:
-        path: the header, `record.hea`; the signals lie beside it, `record.dat`.
-        leads, ecg, rate_hz: as in `wfdb_record`.
-        comments: lines for the end of the header.
+    The comments are lines for the end of the header.
 
     Raises:
         BadInput: as `wfdb_record`.

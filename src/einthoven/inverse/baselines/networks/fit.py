@@ -125,14 +125,9 @@ def regress(
     recipe: Recipe,
     generator: torch.Generator,
 ) -> None:
-    """Fit u, v to values at all nodes and instants by Adam on batches of single points.
+    """Fit a network to u, v [2, node, time] by Adam on batches of single points, in place.
 
-    Args:
-        network: changed in place.
-        domain: surface and instants.
-        target: u, v: [2, node, time].
-        recipe: numbers of steps and points; the rate falls to zero along a cosine.
-        generator: of the points.
+    The rate falls to zero along a cosine.
     """
     sampler = Sampler(domain, generator)
     sampler.follow(target[0], recipe.uniform)

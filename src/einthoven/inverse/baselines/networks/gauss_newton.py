@@ -65,9 +65,7 @@ class NetworkGaussNewton:
     def step(self, residuals: NetworkResiduals, length: float = 1.0) -> float:
         """One step; return the sample's loss before it. The weights stay if no damping lowers it.
 
-        Args:
-            residuals: the sample.
-            length: share of the full step; H forgets no faster than by this share per step.
+        `length` is the share of the full step; H forgets no faster than by this share per step.
         """
         values, jacobian = residuals.linearised()
         gradient = (jacobian.T @ values).double()

@@ -30,9 +30,8 @@ CELL_STEP = 0.6
 def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
     """Action potential and recovery of a plane wave far from where it began: [1, time].
 
-    Args:
-        time: [time] uniform, relative to the activation (u = 1/2); before it as at rest.
-        model: parameters; diffusion only stretches the cable.
+    The times are uniform and relative to the activation (u = 1/2); before them the cable is at
+    rest. The diffusion only stretches it.
     """
     unit = replace(model, diffusion=1.0)
     h = CELL_STEP * np.sqrt(8 / model.k)

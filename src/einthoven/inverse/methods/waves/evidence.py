@@ -217,9 +217,8 @@ class WaveData:
     ) -> tuple[Hyperparameters, float]:
         """Most probable hyperparameters, and minus the logarithm of their probability.
 
-        Args:
-            starts: of searches, the best of which counts; parameters that are 0 stay 0.
-            centre: of the wide prior, `Hyperparameters.improbability`.
+        The best of the searches from `starts` counts; parameters that are 0 stay 0. `centre` is
+        that of the wide prior, `Hyperparameters.improbability`.
         """
         optima = [self._search(start, centre) for start in starts]
         return min(optima, key=lambda optimum: optimum[1])

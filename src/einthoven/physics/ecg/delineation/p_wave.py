@@ -20,6 +20,8 @@ SLOPE_SPAN_MS = 20.0
 SLOPE_SHARE = 0.3
 """Onset and end: where the slope (of lines of SLOPE_SPAN_MS) falls to this share of the steepest;
 chosen on the tuned half of LUDB's manual marks (docs/studies/2026-11-24-delineators.md)."""
+MIN_SLOPE_TO_NOISE, MAX_SHARE = 1.5, 0.5
+"""The threshold is at least this multiple of the slope in the PR segment, at most that share."""
 FLANK_MS, SIDE_MS = 60.0, 85.0
 """The steepest parts are at most FLANK_MS from the peak, onset and end at most SIDE_MS."""
 MAX_PAUSE_MS = 15.0
@@ -60,8 +62,9 @@ def p_wave(time: np.ndarray, x: np.ndarray, qrs_onset_ms: float) -> PWave | None
     slopes = np.stack([slope_of_lines(time, row, SLOPE_SPAN_MS)[0] for row in x])
     velocity = np.sqrt((slopes[INDEPENDENT_ROWS] ** 2).mean(axis=0))
     step = (time[-1] - time[0]) / (len(time) - 1)
-    first = _edge(velocity[peak::-1], step)
-    last = _edge(velocity[peak:], step)
+    noise = MIN_SLOPE_TO_NOISE * float(np.median(velocity[time >= qrs_onset_ms - PR_SEGMENT_MS]))
+    first = _edge(velocity[peak::-1], step, noise)
+    last = _edge(velocity[peak:], step, noise)
     if first is None or last is None or (first + last) * step < MIN_DURATION_MS:
         return None
     return _measured(time, x, (peak - first, peak, peak + last))
@@ -84,11 +87,12 @@ def _peak(time: np.ndarray, x: np.ndarray, qrs_onset_ms: float) -> int | None:
     return peak if rms[peak] >= enough and prominence >= 0.5 * rms[peak] else None
 
 
-def _edge(velocity: np.ndarray, step: float) -> int | None:
+def _edge(velocity: np.ndarray, step: float, noise: float) -> int | None:
     """Samples from the peak outwards to where the wave ends, or None if the record ends before."""
     beside = velocity[: 1 + round(SIDE_MS / step)]
     steepest = int(np.argmax(beside[: 1 + round(FLANK_MS / step)]))
-    steep = steepest + np.flatnonzero(beside[steepest:] > SLOPE_SHARE * beside[steepest])
+    threshold = min(max(SLOPE_SHARE * beside[steepest], noise), MAX_SHARE * beside[steepest])
+    steep = steepest + np.flatnonzero(beside[steepest:] > threshold)
     if not len(steep):
         return None
     pauses = np.flatnonzero(np.diff(steep) > MAX_PAUSE_MS / step)

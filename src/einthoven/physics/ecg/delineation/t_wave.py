@@ -17,6 +17,10 @@ chosen on the tuned half of LUDB's manual marks (docs/studies/2026-11-24-delinea
 N_NEIGHBOURS, NEIGHBOUR_MS = 3, 12.0
 """Number of other leads that end near, and how near (Laguna 1994 as in `global_end`)."""
 
+FOOT_MS = 3.0
+"""From the last tangent's end to the end that readers mark, who see the foot of the wave: on LUDB's
+tuned half 6 ms in the median with the third latest lead's mark, 0 with the median lead's."""
+
 
 @dataclass(frozen=True)
 class TWave:
@@ -100,8 +104,8 @@ def global_end(waves: Sequence[TWave | None], otherwise: float) -> float:
     """End of the T wave over all leads: the last one with three others within 12 ms.
 
     The rule of Laguna, Jane and Caminal, Comput. Biomed. Res. 27 (1994) 45, by which ends of
-    single leads are compared with those that the referees of CSE marked on all leads. A single late
-    end is mostly that of a U wave or of drift.
+    single leads are compared with those that the referees of CSE marked on all leads, plus FOOT_MS.
+    A single late end is mostly that of a U wave or of drift.
 
     Args:
         waves: of the leads.
@@ -115,4 +119,4 @@ def global_end(waves: Sequence[TWave | None], otherwise: float) -> float:
         return otherwise
     near = (np.abs(ends[:, None] - ends) <= NEIGHBOUR_MS).sum(axis=1) - 1
     agreed = ends[near >= N_NEIGHBOURS]
-    return float(agreed.max() if len(agreed) else np.median(ends))
+    return float(agreed.max() if len(agreed) else np.median(ends)) + FOOT_MS

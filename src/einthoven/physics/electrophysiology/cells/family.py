@@ -98,8 +98,7 @@ class Family:
     def mixture(self, weights: np.ndarray) -> PotentialMixture:
         """Contribution beyond the member of factor one, V_m = U(t - tau) + the mixture.
 
-        Args:
-            weights: [node, member] from `weights`, of this family or of another condition.
+        The `weights` [node, member] may be of another condition.
         """
         used = weights.any(axis=0)
         used[self.template] = False
@@ -138,10 +137,9 @@ def action_potential(condition: Condition, dt_ms: float) -> tuple[np.ndarray, np
 
 
 def apd90(time: np.ndarray, v_m: np.ndarray) -> float:
-    """Duration from the upstroke (t = 0) to 90 % of repolarisation, ms.
+    """Duration from the upstroke (t = 0) to 90 % of repolarisation, ms, between samples linearly.
 
-    Args:
-        time: [sample] ms. v_m: [sample] mV from rest to rest; interpolated linearly.
+    time [sample] ms, v_m [sample] mV from rest to rest.
 
     Raises:
         BadInput: it does not repolarise.

@@ -161,18 +161,11 @@ def _within(points: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray
 def grow_path(
     surface: GrowthSurface, nodes: np.ndarray, excluded: np.ndarray, tip: Tip, shape: BranchShape
 ) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Grow one branch.
+    """Grow one branch from the tip of its mother among all nodes so far, [node, 3] mm.
 
-    Args:
-        surface: surface on which it grows.
-        nodes: [node, 3] mm, all nodes so far.
-        excluded: [k] nodes of its mother and sister, with which it does not collide.
-        tip: end of its mother.
-        shape: length, angle, segments, repulsion.
-
-    Returns:
-        points [point, 3] mm, the first one at the tip; last direction [3]; last face; whether it
-        reached its length, so that it forks.
+    It does not collide with the `excluded` nodes [k] of its mother and sister. Points [point, 3]
+    mm, the first one at the tip; last direction [3]; last face; whether it reached its length, so
+    that it forks.
     """
     skip = np.zeros(len(nodes), dtype=np.bool_)
     skip[excluded] = True
