@@ -139,6 +139,10 @@ REFUSED = [
     Refused("WFDB, no lead V4", lambda f, m: text.write_wfdb(
         f, m, names=[n for n in LEADS if n != "V4"], rows=np.delete(m.counts, 9, axis=0)),
         "no lead V4; the leads are I,", "export all leads"),
+    Refused("WFDB, two signals V2", wfdb_file(names=["V2" if n == "V3" else n for n in LEADS]),
+            "lead V2 given more than once", "correct the names"),
+    Refused("WFDB, unknown format", _changed(wfdb_file(), "rec.dat 16", "rec.dat 999"),
+            "999", "copy"),
     Refused("WFDB at 50 Hz", at_rate(50, 10.0), "50 Hz; 100 to 10000 Hz", "correct|export"),
     Refused("CSV, a cell that is no number", _changed(CSV_MV, "\n4.000", "\nfour"),
             "line 4|equal steps", "correct or delete"),
@@ -150,9 +154,8 @@ REFUSED = [
     Refused("CSV, a sample was lost", typed("a.csv", lambda m: "\n".join(
         line for k, line in enumerate(table(time=("time_ms", 1000.0))(m).split("\n"))
         if not 2400 < k < 2405)), "equal steps", "samples lost"),
-    Refused("CSV, two columns V2", typed("a.csv", table(
-        time=("t", 1.0), names=lambda x: "V2" if x == "V3" else x, order=LEADS[:9])),
-        "no lead V3", "export"),
+    Refused("CSV, two columns V2", _changed(CSV_MV, ",V3,", ",V2,"),
+            "lead V2 given more than once", "correct the names"),
     Refused("NumPy, 7 leads", saved(lambda p, m: np.save(p, m.mv[:7]), "a.npy"),
             r"shape \(7, 5000\)", r"expected \(12, time\)", AT),
     Refused("NumPy without rate", saved(lambda p, m: np.save(p, m.mv), "a.npy"),

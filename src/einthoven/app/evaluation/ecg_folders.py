@@ -64,7 +64,7 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     """ECGs of a folder in order, and other files; signal files and segments are their header's."""
     ecgs, others = list[Path](), list[Path]()
     for path in _walk(folder):
-        (ecgs if is_patient(path) or _is_ecg(path) else others).append(path)
+        (ecgs if _is_ecg(path) else others).append(path)
     headers = {path for path in ecgs if path.suffix.lower() == ".hea"}
     segments = {segment for header in headers for segment in segments_of(header)}
     stems = {header.with_suffix("") for header in headers}
@@ -87,4 +87,4 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_ecg(path: Path) -> bool:
-    return is_store(path) or reader_of(path) is not None
+    return is_patient(path) or is_store(path) or reader_of(path) is not None

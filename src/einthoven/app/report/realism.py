@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from einthoven.app.evaluation.realism.groups import shown_name
 from einthoven.app.evaluation.realism.judge import JudgedRealism
 from einthoven.app.evaluation.realism.judged_tables import area_table, statements, telling_table
 from einthoven.app.report.audit import KINDS
@@ -10,7 +9,7 @@ from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic
 from einthoven.base.plots.realism import GroupsOfBeats, realism_figure
-from einthoven.physics.ecg.features import TRACE_MS
+from einthoven.physics.ecg.features import TRACE_MS, label_of
 
 CAPTION = (
     "Matched people. Above: mean beats and the band that holds most people at each time; small "
@@ -26,7 +25,7 @@ def groups_of(judged: JudgedRealism) -> GroupsOfBeats:
     features = {}
     for one in judged.telling:
         k = matched.one.feature_names.index(one.feature)
-        features[shown_name(one.feature)] = sides[0].features[:, k], sides[1].features[:, k]
+        features[label_of(one.feature)] = sides[0].features[:, k], sides[1].features[:, k]
     labels, traces = (sides[0].label, sides[1].label), (sides[0].traces, sides[1].traces)
     return GroupsOfBeats(labels, TRACE_MS, traces, features)
 

@@ -21,7 +21,7 @@ WARNING = (
     "it. Its intervals were calibrated on such simulations only."
 )
 NO_PATTERN = (
-    "The activation pattern (sinus, block, pacing) of a recording is not reported yet: all 40 "
+    "The activation pattern (sinus, block, pacing) of a recording is not reported yet: all 38 "
     "healthy adults whose ECG was in distribution were called paced "
     "(docs/how-to/image-a-recorded-ecg.md)."
 )

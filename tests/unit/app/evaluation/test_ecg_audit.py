@@ -186,6 +186,8 @@ def test_folders_of_patients_and_the_sexes_of_their_sheets(tmp_path):
     found, failed = read_samples([tmp_path], ReadOptions())
     assert [(s.name, s.sex) for s in found] == [("p0000", "female"), ("p0001", "male")]
     assert not failed
+    one, _ = read_samples([tmp_path / "patients/p0001"], ReadOptions())
+    assert [(s.name, s.sex) for s in one] == [("p0001", "male")]
     (tmp_path / "patients/p0001/ecg.npz").write_bytes(b"no arrays")
     found, failed = read_samples([tmp_path / "patients"], ReadOptions(sex="male"))
     assert [s.name for s in found] == ["p0000"] and len(failed) == 1

@@ -12,8 +12,11 @@ from helpers.imported_hearts import data_file
 from einthoven.app.cli import main
 from einthoven.app.evaluation.realism import classifiers, judge
 from einthoven.app.evaluation.realism.cycles import cycle_lengths
-from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
+from einthoven.app.evaluation.realism.reading import GroupChoice, judge_patients, read_people
 from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
+from einthoven.app.report.realism import realism_section
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import Config, validate
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
@@ -188,6 +191,27 @@ def test_the_sheet_is_found_given_or_missed(tmp_path):
     assert list(missing.left_out.values()) == ["no such file"] and len(missing.people) == 10
     with pytest.raises(BadInput, match="none of its 11 recordings lies in"):
         read_people([tmp_path], "real", GroupChoice(sheet=sheet))
+
+
+def test_the_report_compares_all_patients_if_the_config_names_recordings(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifiers, "N_TREES", 10)
+    monkeypatch.setattr(judge, "N_HALVES", 2)
+    ours, theirs = simulated(tmp_path / "run"), recorded(tmp_path / "people")
+    files = sorted(ours.glob("patients/*/ecg.npz"))[:11]  # the last one is not asked for
+    audit = {"recordings": str(theirs)}
+    plan = Plan.of(validate({"audit": audit}))
+    assert plan.beside_people == plan.patients and not Plan.of(Config()).beside_people
+    judged = judge_patients(files, plan.config.audit)
+    assert (len(judged.everyone.one), len(judged.everyone.other)) == (11, 24)
+    section = realism_section(judged)
+    assert section.title == "Electrocardiograms beside those of people"
+    assert len(section.content) == 3 and "matched by sex: 11 of simulated" in section.text
+    assert judge_patients([], Config().audit) is None
+    with pytest.raises(BadInput, match="audit.recordings needs sinus in ecg.scenarios"):
+        validate({"audit": audit, "ecg": {"scenarios": ["lbbb"]}, "inverse": {"scenarios": None}})
+    few = {"n_patients": 9, "block_size": 9, "val_per_block": 1, "test_per_block": 1}
+    with pytest.raises(BadInput, match="audit.recordings needs cohort.n_patients >= 10"):
+        validate({"audit": audit, "cohort": few})
 
 
 @pytest.mark.parametrize("name", ["ludb", "ptb-xl"])

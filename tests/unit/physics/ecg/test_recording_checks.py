@@ -96,12 +96,13 @@ def test_flat_tops_of_quantisation_and_held_samples_are_no_saturation():
     made = source().mv.copy()
     coarse = np.round(made / 0.02) * 0.02  # 20 uV
     raise_if_unusable(recording(coarse))
-    held = made.copy()
-    top = int(held[9].argmax())
-    held[:, top - 8 : top + 8] = held[:, top - 8, None]  # all leads, before the peak of V4
+    made = source(seconds=1.1).mv  # one beat, so that the plateau is the extreme
+    held, alone = made.copy(), made.copy()
+    top = int(made[9].argmax())
+    part = slice(top - 5, top + 10)
+    held[:, part] = held[:, part.start, None]
     raise_if_unusable(recording(held))
-    alone = made.copy()
-    alone[9, top - 8 : top + 8] = alone[9].max()
+    alone[9, part] = alone[9, part.start]
     with pytest.raises(BadInput, match="lead V4: saturated"):
         raise_if_unusable(recording(alone))
 

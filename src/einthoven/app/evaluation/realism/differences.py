@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from einthoven.app.evaluation.realism.groups import MECHANISMS, kind_of, wave_of
-from einthoven.physics.ecg.features import unit_of
+from einthoven.physics.ecg.features import label_of
 
 SD_PER_IQR = 1.3489795003921634
 """Interquartile range of a Gaussian, in its SD."""
@@ -46,12 +46,11 @@ class FeatureDifference:
     @property
     def line(self) -> str:
         """The difference in one line, with what makes the wave."""
-        unit, wave = unit_of(self.feature), wave_of(self.feature)
-        unit = "" if unit == "1" else f" {unit}"
+        wave = wave_of(self.feature)
         (ours, theirs), (our_sd, their_sd) = self.medians, self.sds
         return (
-            f"{self.feature}: simulated {ours:.3g} (SD {our_sd:.2g}), real {theirs:.3g} "
-            f"({their_sd:.2g}){unit}; SMD {self.smd:+.2f}, alone AUC {self.auc:.2f}; {wave}: "
+            f"{label_of(self.feature)}: simulated {ours:.3g} (SD {our_sd:.2g}), real {theirs:.3g} "
+            f"({their_sd:.2g}); SMD {self.smd:+.2f}, alone AUC {self.auc:.2f}; {wave}: "
             f"{MECHANISMS[wave]}"
         )
 

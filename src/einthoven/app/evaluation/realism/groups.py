@@ -1,4 +1,4 @@
-"""Features by the wave that they describe, in words, and those that two groups can be compared by.
+"""Features by the wave that they describe, and those that two groups can be compared by.
 
 The words on the mechanism follow from the definition of a feature, not from a fit.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.base.core.names import LEADS
-from einthoven.physics.ecg.features import BEAT_FEATURES, unit_of
+from einthoven.physics.ecg.features import BEAT_FEATURES
 
 LEAST_MEASURED = 0.5
 """Share of each group in which a feature must be measured to be compared."""
@@ -26,15 +26,6 @@ MECHANISMS = {
 BOTH = ("qt_ms", "qrs_t_angle_deg")
 _WAVES = {"P": re.compile(r"p\d?_|pr_|pq_"), "T": re.compile(r"t\d?_"), "ST": re.compile(r"j_|st")}
 _LEAD = re.compile(rf"_({'|'.join(LEADS)})$", re.IGNORECASE)
-NAMES = {
-    "q_mv": "Q", "r_mv": "R", "s_mv": "S", "r2_mv": "R'", "s2_mv": "S'", "t_mv": "T",
-    "t2_mv": "second T", "q_ms": "Q", "r_ms": "R", "s_ms": "S", "r_fraction": "R / (R + S)",
-    "j_mv": "J point", "st60_mv": "ST60", "t_peak_ms": "T peak", "t_end_ms": "T end",
-    "t_peak_to_end_ms": "T peak to end", "qrs_ms": "QRS", "qt_ms": "QT",
-    "qrs_axis_deg": "QRS axis", "t_axis_deg": "T axis", "qrs_t_angle_deg": "QRS-T angle",
-    "transition": "transition", "sokolow_lyon_mv": "Sokolow-Lyon", "q_widest_ms": "widest Q",
-}  # fmt: skip
-"""Kind of feature -> its name in pictures; others are shown as they are called."""
 
 
 def kind_of(feature: str) -> str:
@@ -53,14 +44,6 @@ def wave_of(feature: str) -> str:
     if feature in BOTH:
         return "QRS and T"
     return next((wave for wave, named in _WAVES.items() if named.match(feature)), "QRS")
-
-
-def shown_name(feature: str) -> str:
-    """Name of a feature in pictures: T peak, V5 (ms)."""
-    name, lead, unit = kind_of(feature), lead_of(feature), unit_of(feature)
-    text = NAMES.get(name, name)
-    text = f"{text}, {lead}" if lead else text
-    return text if unit == "1" else f"{text} ({unit})"
 
 
 def compared(one: PeopleEcgs, other: PeopleEcgs) -> tuple[np.ndarray, dict[str, str]]:

@@ -3,6 +3,7 @@
 from einthoven.app.evaluation.realism.differences import FeatureDifference
 from einthoven.app.evaluation.realism.groups import MECHANISMS, lead_of, wave_of
 from einthoven.app.evaluation.realism.judge import JudgedRealism
+from einthoven.physics.ecg.features import label_of
 
 AREA_NAMES = {
     "features_logistic": "all features, logistic regression",
@@ -26,7 +27,7 @@ def _row(one: FeatureDifference) -> list[str]:
     wave = wave_of(one.feature)
     medians = [f"{m:.3g} (SD {sd:.2g})" for m, sd in zip(one.medians, one.sds)]
     ratio = NONE if one.spread_ratio is None else f"{one.spread_ratio:.2f}"
-    return [one.feature, *medians, f"{one.smd:+.2f}", ratio, f"{one.auc:.2f}",
+    return [label_of(one.feature), *medians, f"{one.smd:+.2f}", ratio, f"{one.auc:.2f}",
             f"{wave}: {MECHANISMS[wave]}"]  # fmt: skip
 
 

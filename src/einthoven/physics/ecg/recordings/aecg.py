@@ -11,7 +11,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.elements import sex_of, without_namespaces
-from einthoven.physics.ecg.recordings.lead_names import lead_of, n_leads
+from einthoven.physics.ecg.recordings.lead_names import by_name, n_leads
 from einthoven.physics.ecg.recordings.recording import Person, Recording
 from einthoven.physics.ecg.recordings.units import per_mv
 
@@ -32,15 +32,15 @@ def of_aecg(root: ElementTree.Element, path: Path) -> Recording:
     """
     root = without_namespaces(root)
     sets = [
-        {_code(sequence): sequence for sequence in part.iterfind("component/sequence")}
+        [(_code(sequence), sequence) for sequence in part.iterfind("component/sequence")]
         for part in root.iterfind("component/series/component/sequenceSet")
     ]
-    best = max(sets, key=n_leads, default={})
-    if not n_leads(best):
+    best = max(sets, key=lambda pairs: n_leads(code for code, _ in pairs), default=[])
+    if not n_leads(code for code, _ in best):
         raise BadInput(f"{path}: no <sequenceSet> with leads in <series>; export the waveforms")
-    leads = {code: _samples(sequence, f"{path}: {code}") for code, sequence in best.items()
-             if lead_of(code)}  # fmt: skip
-    times = next((best[code] for code in TIMES if code in best), None)
+    leads = {code: _samples(sequence, f"{path}: {code}")
+             for code, sequence in by_name(best, str(path)).items()}  # fmt: skip
+    times = next((sequence for code, sequence in best if code in TIMES), None)
     return Recording.of_leads(path, leads, _rate(times, path), _person(root))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.elements import number, sex_of
+from einthoven.physics.ecg.recordings.lead_names import by_name
 from einthoven.physics.ecg.recordings.recording import Person, Recording
 
 WAVEFORMS = ("StripData", "RestingECGMeasurements/MedianSamples")
@@ -33,8 +34,9 @@ def of_cardiosoft(root: ElementTree.Element, path: Path) -> Recording:
     unit = part.find("Resolution").get("units")  # type: ignore[union-attr]
     if unit != "uVperLsb":
         raise BadInput(f"{path}: <Resolution> in {unit}; export it in uVperLsb")
-    leads = {data.get("lead", ""): step_mv * _samples(data, path)
-             for data in part.findall("WaveformData")}  # fmt: skip
+    waves = by_name(((data.get("lead", ""), data) for data in part.findall("WaveformData")),
+                    str(path))  # fmt: skip
+    leads = {name: step_mv * _samples(data, path) for name, data in waves.items()}
     return Recording.of_leads(path, leads, rate, _person(root, path))
 
 

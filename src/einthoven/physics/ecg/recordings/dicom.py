@@ -10,7 +10,7 @@ from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.content import NotARecording, content_of
 from einthoven.physics.ecg.recordings.elements import sex_of
-from einthoven.physics.ecg.recordings.lead_names import lead_of, n_leads
+from einthoven.physics.ecg.recordings.lead_names import by_name, lead_of, n_leads
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 from einthoven.physics.ecg.recordings.units import per_mv
 
@@ -57,9 +57,9 @@ def read_dicom(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recor
             n_leads(_names(groups[k])), int(groups[k].NumberOfWaveformSamples)))  # fmt: skip
         counts = pydicom.waveforms.multiplex_array(data, best, as_raw=True)
         rate_hz = float(groups[best].SamplingFrequency)
-        leads = {name: _in_mv(channel, row, f"{path}: {name}") for channel, name, row in zip(
-            groups[best].ChannelDefinitionSequence, _names(groups[best]), counts.T)
-            if lead_of(name)}  # fmt: skip
+        channels = zip(groups[best].ChannelDefinitionSequence, counts.T)
+        leads = {name: _in_mv(channel, row, f"{path}: {name}") for name, (channel, row)
+                 in by_name(zip(_names(groups[best]), channels), str(path)).items()}  # fmt: skip
     except BadInput:
         raise
     except Exception as error:  # a missing element, or samples that are not as many as stated

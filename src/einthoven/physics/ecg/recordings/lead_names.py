@@ -1,10 +1,12 @@
 """Spellings of the twelve leads in files, and those that follow from others."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 
 _BEFORE = re.compile(
@@ -50,6 +52,23 @@ def lead_of(name: str) -> str | None:
 def n_leads(names: Iterable[str]) -> int:
     """Number of names that mean a lead."""
     return sum(lead_of(name) is not None for name in names)
+
+
+def by_name[Signal](pairs: Iterable[tuple[str, Signal]], where: str) -> dict[str, Signal]:
+    """Signals that are leads, by their name in the file.
+
+    Args:
+        pairs: name and signal. where: file, for messages.
+
+    Raises:
+        BadInput: two signals have the name of one lead.
+    """
+    known = [(name, signal) for name, signal in pairs if lead_of(name)]
+    counts = Counter(str(lead_of(name)) for name, _ in known)
+    if twice := [lead for lead, count in counts.items() if count > 1]:
+        raise BadInput(f"{where}: lead {', '.join(twice)} given more than once; correct the names, "
+                       "or remove the others")  # fmt: skip
+    return dict(known)
 
 
 def with_one_and_two(leads: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:

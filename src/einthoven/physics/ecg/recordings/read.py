@@ -50,7 +50,9 @@ def read_recording(path: str | Path, declared: Declared = NOTHING_DECLARED) -> R
     """
     path = header_of(Path(path)) or Path(path)
     if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+        beside = ("; the header of a WFDB record lies beside its signal file: copy it, too"
+                  if path.suffix == ".hea" else "")  # fmt: skip
+        raise BadInput(f"{path}: no such file{beside}")
     reader = reader_of(path)
     if reader is None:
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {' '.join(READERS)}, and it is "

@@ -11,7 +11,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_LEADS, LEADS
 from einthoven.physics.ecg.leads import all_leads
-from einthoven.physics.ecg.recordings.lead_names import lead_of, with_one_and_two
+from einthoven.physics.ecg.recordings.lead_names import by_name, lead_of, with_one_and_two
 from einthoven.physics.ecg.recordings.tidy import tidied
 from einthoven.physics.ecg.recordings.units import NOTHING_DECLARED, PER_MV, Declared
 
@@ -84,13 +84,11 @@ class Recording:
             BadInput: missing or duplicate leads, lengths that differ, NaN between valid samples,
                 or values that are not millivolt.
         """
-        named = [
-            (lead, np.asarray(values, dtype=np.float64))
-            for name, values in leads.items()
-            if (lead := lead_of(name))
-        ]
-        check.unique(f"{source}: leads", [name for name, _ in named])
-        known, cuts = tidied(dict(named), rate_hz, str(source)) if named else ({}, [])
+        named = {
+            str(lead_of(name)): np.asarray(values, dtype=np.float64)
+            for name, values in by_name(leads.items(), str(source)).items()
+        }
+        known, cuts = tidied(named, rate_hz, str(source)) if named else ({}, [])
         known, computed = with_one_and_two(known)
         if missing := [lead for lead in INDEPENDENT_LEADS if lead not in known]:
             given = ", ".join(leads) or "none"

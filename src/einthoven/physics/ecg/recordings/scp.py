@@ -14,6 +14,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.content import content_of
 from einthoven.physics.ecg.recordings.huffman import DEFAULT, Codes, decoded
+from einthoven.physics.ecg.recordings.lead_names import by_name
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 
 LEAD_OF_ID = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS))
@@ -53,7 +54,7 @@ def read_scp(path: str | Path, declared: Declared = NOTHING_DECLARED) -> Recordi
     if declared.rate_hz and declared.rate_hz != rate_hz:
         raise BadInput(f"{path}: the file says {rate_hz:g} Hz, not {declared.rate_hz:g} Hz; leave "
                        "out --rate-hz")  # fmt: skip
-    leads = {name: row * step_mv for name, row in zip(names, counts)}
+    leads = {name: row * step_mv for name, row in by_name(zip(names, counts), str(path)).items()}
     notes = () if rhythm else ("the file has no rhythm: its reference beat was read",)
     return Recording.of_leads(path, leads, rate_hz, person, notes)
 

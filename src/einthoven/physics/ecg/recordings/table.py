@@ -11,7 +11,7 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.content import NotARecording, text_of
-from einthoven.physics.ecg.recordings.lead_names import lead_of, n_leads
+from einthoven.physics.ecg.recordings.lead_names import by_name, n_leads
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Recording
 from einthoven.physics.ecg.recordings.units import PER_MV, name_and_unit, per_mv, unit_by_size
 
@@ -145,12 +145,11 @@ class _Table:
         """Columns of leads by name, and the unit that the file states for each."""
         found: dict[str, np.ndarray] = {}
         units: dict[str, str | None] = {}
-        named = [(k, *name_and_unit(column)) for k, column in enumerate(self.header)]
-        check.unique(f"{self.path}: columns", [name for _, name, _ in named if lead_of(name)])
-        for k, name, unit in named:
-            if lead_of(name):
-                found[name] = self.column(k)
-                units[name] = unit or (self.units[k] if k < len(self.units) else None)
+        columns = ((name_and_unit(column), k) for k, column in enumerate(self.header))
+        named = by_name(((name, (k, unit)) for (name, unit), k in columns), str(self.path))
+        for name, (k, unit) in named.items():
+            found[name] = self.column(k)
+            units[name] = unit or (self.units[k] if k < len(self.units) else None)
         return found, units
 
     def times(self) -> int | None:
@@ -218,7 +217,10 @@ def _header(line: str, delimiter: str) -> list[str]:
 def _cells(line: str, delimiter: str) -> list[str]:
     if delimiter == " ":
         return line.split()
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a quote that is not closed in a line too long
+        return [line]
 
 
 def _are_units(cells: Sequence[str]) -> bool:

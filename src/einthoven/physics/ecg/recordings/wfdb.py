@@ -15,13 +15,15 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.common_gain import with_common_gain
-from einthoven.physics.ecg.recordings.lead_names import lead_of
+from einthoven.physics.ecg.recordings.lead_names import by_name, lead_of
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 from einthoven.physics.ecg.recordings.units import PER_MV
 
 _RATE = re.compile(r"\d+\.?\d*(/|$)")
 _SEX = re.compile(r".*\b(?:sex|gender)\W+(female|male|f|m)\b", re.IGNORECASE)
 _AGE = re.compile(r".*\bage\W+(\d+)\b", re.IGNORECASE)
+FORMATS = frozenset("8 16 24 32 61 80 160 212 310 311 508 516 524".split())
+"""Storage formats (signal-5.htm)."""
 STANDARD_GAIN = 200.0
 """Counts per mV of a header that states none (header-5.htm)."""
 _SEGMENTED = re.compile(r"\S+/\d+\s")
@@ -82,20 +84,21 @@ def _of_one(record: Any, path: Path) -> _Signals:
     if not all(record.adc_gain):
         notes.append("the header has no gain; the standard's 200 counts per mV were taken")
     record.adc_gain = gains
-    values = dict(zip(record.sig_name, record.dac(expanded=True), strict=True))
-    counts = dict(zip(record.sig_name, record.e_d_signal, strict=True))
-    units = {name: _per_mv(name, unit, path) for name, unit in zip(record.sig_name, record.units)
-             if lead_of(name)}  # fmt: skip
-    leads = {name: values[name] / per_mv for name, per_mv in units.items()}
-    per_frame = dict(zip(record.sig_name, record.samps_per_frame))
+    names = record.sig_name
+    values = by_name(zip(names, record.dac(expanded=True), strict=True), str(path))
+    counts = dict(zip(names, record.e_d_signal, strict=True))
+    units = dict(zip(names, record.units))
+    leads = {name: row / _per_mv(name, units[name], path) for name, row in values.items()}
+    per_frame = dict(zip(names, record.samps_per_frame))
     least = min((per_frame[name] for name in leads), default=1)
     if any(per_frame[name] != least for name in leads):
         leads = {name: _mean_of(row, per_frame[name], least, path) for name, row in leads.items()}
         notes.append(f"leads have several samples per frame; their means at {least} were taken")
     else:
-        leads, corrected = with_common_gain(leads, counts, dict(zip(record.sig_name, gains)))
+        leads, corrected = with_common_gain(leads, counts, dict(zip(names, gains)))
         notes += corrected
-    return _Signals(leads or values, float(record.fs) * least, tuple(notes))
+    leads = leads or dict.fromkeys(names, np.zeros(0))  # their names are in the message
+    return _Signals(leads, float(record.fs) * least, tuple(notes))
 
 
 def _of_segments(record: Any, path: Path) -> _Signals:
@@ -144,6 +147,10 @@ def _record(path: Path) -> tuple[Any, str]:
             f"({error}); copy the record again"
         ) from error
     _raise_if_no_rate(lines[0].split(), path)
+    unknown = [] if several else sorted({str(form) for form in record.fmt or ()} - FORMATS)
+    if unknown:
+        raise BadInput(f"{path}: signal format {', '.join(unknown)} is none of WFDB's; damaged? "
+                       "copy the record again")  # fmt: skip
     if not several:
         _raise_if_damaged(record, path)
     return record, text
@@ -155,6 +162,8 @@ def _read(name: Path, several: bool, big_endian: bool) -> Any:
 
     record = wfdb.rdrecord(str(name), physical=several or big_endian, m2s=False,
                            smooth_frames=several)  # fmt: skip
+    if not several:
+        record.sig_name = [name or f"signal {k}" for k, name in enumerate(record.sig_name or ())]
     if big_endian and not several:
         record.e_d_signal = record.adc(expanded=True)
     return record
