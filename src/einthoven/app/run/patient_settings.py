@@ -101,6 +101,11 @@ class PatientSettings:
         section = self.leadfield_of(wildcards)
         return {k: v for k, v in section.items() if k.startswith("sigma_")}
 
+    def atria_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's atria; empty without P waves, whatever the other keys are."""
+        atria = self.config.named_atria
+        return builtins_of(atria.of_patient(wildcards.patient)) if atria.enabled else {}
+
     def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's repolarisation."""
         return builtins_of(self.physiology(wildcards.patient).repolarisation)

@@ -126,9 +126,11 @@ class Ecg(Stage):
         feature, feature_units: [feature] names and units, of `einthoven.physics.ecg.features`.
         ecg_features: [scenario, feature] of the delineated beats, NaN where not measurable.
         settings: the section `repolarisation` for this patient.
+        atria: the section `atria` for this patient, where ECGs have P waves.
     """
 
     stage = "ecg"
+    of_some = frozenset({"atria"})
 
     time: np.ndarray
     scenario: np.ndarray
@@ -145,6 +147,7 @@ class Ecg(Stage):
     feature_units: np.ndarray | None = None
     ecg_features: np.ndarray | None = None
     settings: Mapping[str, Any] | None = None
+    atria: Mapping[str, Any] | None = None
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.
