@@ -49,7 +49,12 @@ class PatientSettings:
     @property
     def physiology_columns(self) -> dict[str, dict[str, float]]:
         """Patient -> speeds and durations by column, after the draw."""
-        return {name: self.physiology(name).columns for name in self.patients}
+        atria = self.config.named_atria
+        return {
+            name: self.physiology(name).columns
+            | (atria.of_patient(name).columns if atria.enabled else {})
+            for name in self.patients
+        }
 
     def physiology(self, patient: str) -> Physiology:
         """Purkinje trees, activation and repolarisation as a patient has them."""

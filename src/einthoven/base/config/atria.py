@@ -26,9 +26,9 @@ class AtriaSettings(Section):
     ] = None
     lead_in_ms: Annotated[float, Field(ge=50, le=600)] = 260.0
     """Part of the record before the first activation of the ventricles."""
-    av_delay_ms: Annotated[float, Field(ge=20, le=400)] = 105.0
+    av_delay_ms: Annotated[float, Field(ge=20, le=400)] = 95.0
     """From the atrial end of the AV node to the first activation of the ventricles."""
-    speed_mm_per_ms: AtrialSpeed = 0.75
+    speed_mm_per_ms: AtrialSpeed = 0.85
     """Speed in the atrial wall."""
     bundle_speed_mm_per_ms: AtrialSpeed = 1.5
     """Speed in the terminal crest and in Bachmann's bundle."""
@@ -42,9 +42,9 @@ class AtriaSettings(Section):
     apd_ms: Annotated[float, Field(ge=80, le=500)] = 230.0
     """APD90 of the atria."""
     seed: Seed = 1
-    size_spread: Share = 0.08
+    size_spread: Share = 0.06
     """Half-width of a uniform range about size, relative to it; speed_spread is of both speeds."""
-    speed_spread: Share = 0.1
+    speed_spread: Share = 0.08
     conductivity_spread: Share = 0.25
     av_delay_spread_ms: Annotated[float, Field(ge=0, le=100)] = 20.0
     sinus_node_spread: Annotated[float, Field(ge=0, le=0.5)] = 0.1

@@ -11,6 +11,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation
 from einthoven.data.patient.stages import Ecg as PatientEcg
 from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
@@ -23,11 +24,16 @@ def with_ecg(
     """The prediction with the ECGs from its gradients; arguments as for `simulate_ecg`.
 
     With the gradients of the members of an ensemble it also has the SD of the ECG: ECGs are linear
-    in the gradients, so it is the SD of the members' ECGs.
+    in the gradients, so it is the SD of the members' ECGs. P waves are by the torso without heart.
     """
 
     def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
-        gradients = LeadFieldGradients(names, points, grad)
+        # the networks know the ventricles; the atria lie in the torso
+        sigma = settings.leadfield.sigma_torso_s_per_m
+        torso = (
+            TorsoWithoutHeart(patient.anatomy, points, sigma) if settings.atria.enabled else None
+        )
+        gradients = LeadFieldGradients(names, points, grad, torso)
         return simulate_ecg(patient, gradients, activations, settings)
 
     names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))

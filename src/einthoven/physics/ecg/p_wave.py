@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from einthoven.base.config.atria import AtriaSettings
+from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.models import EcgSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.heart import Heart
@@ -102,7 +102,7 @@ class PWave:
         return forward_potential(muscle, sigma_i, self.activation.time, grad, since, template)
 
 
-def time_axis(ecg: EcgSettings, atria: AtriaSettings) -> np.ndarray:
+def time_axis(ecg: EcgSettings, atria: AtriaSettings = OFF) -> np.ndarray:
     """Times [time] ms from the first activation of the ventricles.
 
     With atria the record starts earlier by whole steps; its other times stay the same.

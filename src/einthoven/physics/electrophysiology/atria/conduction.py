@@ -2,7 +2,7 @@
 
 The wave runs in the walls (the eikonal equation), and faster along the terminal crest and
 Bachmann's bundle, of which the latter leads from the sinus node over the right atrium's front to
-the left atrium's roof and appendage. It also crosses, without a fast bundle, at the rim of the oval
+the left atrium's roof. It also crosses, without a fast bundle, at the rim of the oval
 fossa and at the coronary sinus. In people the wave enters the left atrium over Bachmann's bundle
 first and at its back second (De Ponti et al., J. Cardiovasc. Electrophysiol. 13:1, 2002,
 doi:10.1046/j.1540-8167.2002.00001.x), and activation of both atria takes 90 to 100 ms.
@@ -33,7 +33,6 @@ BACHMANNS_BUNDLE = (
     AtrialPlace("right", -0.85, 0.5, 0.2),
     AtrialPlace("left", 0.85, 0.5, 0.2),
     AtrialPlace("left", 0.3, 0.9, 0.3),
-    AtrialPlace("left", -0.6, 0.75, -0.1),
 )
 CROSSINGS = (
     (AtrialPlace("right", -0.9, -0.3, 0.1), AtrialPlace("left", 0.9, -0.3, 0.1)),

@@ -5,7 +5,7 @@ that the atria turn, shift and grow with them: x from the LV's base centre to th
 patient's right and front), y = z x x (to the head), z from apex to base (to the back, the head and
 the right). The left atrium is above the mitral annulus, the right one above the tricuspid annulus,
 which is the lower part of the RV's base. Sizes are those of adults' atria at the end of diastole:
-with an annulus of 25 mm the cavities hold 34 and 32 ml. The muscle has no wall at the annuli; veins,
+with an annulus of 25 mm the cavities hold 34 and 32 ml. There is no wall at the annuli. Veins,
 appendages and the septum that both share are left out.
 """
 
