@@ -1,6 +1,6 @@
 """The ECG of a patient: one function for lead fields of any origin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -94,10 +94,8 @@ def simulate_ecg(
     """
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, settings.leadfield.gradient)
-    p_wave = _p_wave(patient, settings.atria)
-    atrial = p_wave and fields.in_torso(patient.mesh, p_wave.places)
-    sources = _Sources.of(patient, settings, p_wave)
-    ecg = sources.ecgs(patient, fields.electrode_names, (fields.grad, atrial), activations)[0]
+    sources = _Sources.of(patient, settings, lambda at: fields.in_torso(patient.mesh, at))
+    ecg = sources.ecgs(patient, fields.electrode_names, fields.grad, activations)[0]
     return replace(ecg, **settings.stored)
 
 
@@ -113,19 +111,19 @@ def reference_ecg(
     2.6.
     """
     heart, points = patient.heart, lead_fields.electrode_points
-    leadfield, p_wave = settings.leadfield, _p_wave(patient, settings.atria)
+    leadfield = settings.leadfield
     fields = lead_fields.gradients(heart, leadfield.gradient)
 
     def pseudo(places: np.ndarray) -> np.ndarray:
         return pseudo_lead_field_grad(places, points, leadfield.sigma_torso_s_per_m)
 
+    def in_torso(places: np.ndarray) -> np.ndarray:
+        return np.concatenate([fields.in_torso(patient.mesh, places), pseudo(places)])
+
     grads = np.concatenate([fields.grad, pseudo(heart.centroids)])
-    atrial = p_wave and np.concatenate(
-        [fields.in_torso(patient.mesh, p_wave.places), pseudo(p_wave.places)]
-    )
-    sources = _Sources.of(patient, settings, p_wave)
+    sources = _Sources.of(patient, settings, in_torso)
     names, membrane = lead_fields.electrode_names, sources.membrane
-    by_fem, by_pseudo = sources.ecgs(patient, names, (grads, atrial), activations)
+    by_fem, by_pseudo = sources.ecgs(patient, names, grads, activations)
     energy = [membrane.during(a).energy(a.activation_time) for a in activations]
     return replace(
         by_fem,
@@ -139,10 +137,6 @@ def reference_ecg(
         ecg_features=measured(by_fem.ecg, by_fem.time),
         **settings.stored,
     )
-
-
-def _p_wave(patient: Patient, settings: AtriaSettings) -> PWave | None:
-    return PWave.of(patient.heart, settings) if settings.enabled else None
 
 
 def _potential(
@@ -165,36 +159,46 @@ def _potential(
 
 @dataclass(frozen=True, eq=False)
 class _Sources:
-    """Sources of one patient: muscle of the ventricles, and atria or none."""
+    """Sources of one patient: muscle of the ventricles, and what the atria add."""
 
     membrane: Membrane
-    p_wave: PWave | None
+    atria: AtriaSettings
+    p_wave: np.ndarray | None
+    """[k electrode, time] mV; None without atria."""
     time: np.ndarray
 
     @classmethod
-    def of(cls, patient: Patient, settings: SimulationSettings, p_wave: PWave | None) -> Self:
+    def of(
+        cls,
+        patient: Patient,
+        settings: SimulationSettings,
+        in_torso: Callable[[np.ndarray], np.ndarray],
+    ) -> Self:
+        """The sources; `in_torso` gives gradients [k electrode, place, 3] at places [place, 3]."""
         membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
-        return cls(membrane, p_wave, time_axis(settings.ecg, settings.atria))
+        atria, time = settings.atria, time_axis(settings.ecg, settings.atria)
+        if not atria.enabled:
+            return cls(membrane, atria, None, time)
+        wave = PWave.of(patient.heart, atria)
+        return cls(membrane, atria, wave.potential(in_torso(wave.places), time), time)
 
     def ecgs(
         self,
         patient: Patient,
         names: np.ndarray,
-        grads: tuple[np.ndarray, np.ndarray | None],
+        grad: np.ndarray,
         activations: Sequence[Activation],
     ) -> list[Ecg]:
-        """One ECG per lead field of the electrodes: `grads` [k electrode, cell, 3] kOhm/mm.
+        """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
 
-        The first are those in the ventricles, the second those in the atria, if there are any. One
-        sweep of the wave serves all of them.
+        One sweep of the wave serves all of them.
         """
-        grad, atrial = grads
         potentials = np.stack(
             [_potential(self.membrane.during(beat), beat, grad, self.time) for beat in activations]
         )  # [scenario, k electrode, time]
-        if self.p_wave is not None and atrial is not None:
-            led = [self.p_wave.settings.have_p_wave(beat.scenario) for beat in activations]
-            potentials[led] += self.p_wave.potential(atrial, self.time)
+        if self.p_wave is not None:
+            led = [self.atria.have_p_wave(beat.scenario) for beat in activations]
+            potentials[led] += self.p_wave
         return [
             Ecg(
                 patient=patient.name,

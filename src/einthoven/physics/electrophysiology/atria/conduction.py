@@ -70,10 +70,10 @@ class AtrialActivation:
         tensors = np.broadcast_to(speed_sq, (len(muscle.cells), 3, 3))
         eikonal = Eikonal.of(muscle.points, muscle.cells, tensors)
         network = Network.without_trees()
-        for places in (TERMINAL_CREST, BACHMANNS_BUNDLE):
-            network = _with_path(network, wall, places, settings.bundle_speed_mm_per_ms)
-        for places in CROSSINGS:
-            network = _with_path(network, wall, places, settings.speed_mm_per_ms)
+        for bundle in (TERMINAL_CREST, BACHMANNS_BUNDLE):
+            network = _with_path(network, wall, bundle, settings.bundle_speed_mm_per_ms)
+        for crossing in CROSSINGS:
+            network = _with_path(network, wall, crossing, settings.speed_mm_per_ms)
         start = wall.node(_along(TERMINAL_CREST, settings.sinus_node))
         given = WaveSources(np.array([start]), np.zeros(1))
         wave = first_arrival(eikonal, graph_of(network, len(muscle.points)), given)
