@@ -88,8 +88,8 @@ class AtriaSettings(Section):
         return {f"atria_{name}": float(getattr(self, name)) for name in VALUES}
 
 
-class Spread(NamedTuple):
-    """How a value of the section differs between patients."""
+class AtrialSpread(NamedTuple):
+    """Difference of a value of the section between patients."""
 
     spread: str
     """Key of the half-width."""
@@ -100,12 +100,12 @@ class Spread(NamedTuple):
 
 
 VALUES = {
-    "av_delay_ms": Spread("av_delay_spread_ms", False, "av_delay"),
-    "speed_mm_per_ms": Spread("speed_spread", True, "speed"),
-    "bundle_speed_mm_per_ms": Spread("speed_spread", True, "speed"),
-    "sinus_node": Spread("sinus_node_spread", False, "sinus_node"),
-    "size": Spread("size_spread", True, "size"),
-    "sigma_i_s_per_m": Spread("conductivity_spread", True, "conductivity"),
+    "av_delay_ms": AtrialSpread("av_delay_spread_ms", False, "av_delay"),
+    "speed_mm_per_ms": AtrialSpread("speed_spread", True, "speed"),
+    "bundle_speed_mm_per_ms": AtrialSpread("speed_spread", True, "speed"),
+    "sinus_node": AtrialSpread("sinus_node_spread", False, "sinus_node"),
+    "size": AtrialSpread("size_spread", True, "size"),
+    "sigma_i_s_per_m": AtrialSpread("conductivity_spread", True, "conductivity"),
 }
 """Key of a value -> its spread."""
 

@@ -21,7 +21,7 @@ from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.stage import Stage
 
 POSITION_TOLERANCE_MM = 1e-3
-MAX_GAP_MM = 25.0
+MAX_GAP_MM = 45.0
 """A place in a lung takes the gradient of the nearest torso; one farther away is a mistake."""
 TorsoGradients = Callable[[TetMesh, np.ndarray], np.ndarray]
 """Function of the patient's mesh and of places [place, 3] mm in the torso outside of the

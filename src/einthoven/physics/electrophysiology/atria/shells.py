@@ -25,9 +25,9 @@ class Ellipsoid(NamedTuple):
     """Shape of an atrium."""
 
     centre: tuple[float, float, float]
-    """From the centre of its ventricle's base, annulus radii."""
+    """Offset from the centre of its ventricle's base, annulus radii."""
     half_axes: tuple[float, float, float]
-    """Of the outer surface, annulus radii."""
+    """Half axes of the outer surface, annulus radii."""
 
 
 SHAPES = {
@@ -38,7 +38,7 @@ SHAPES = {
 ANNULUS = -0.77
 """The wall ends where a direction from the centre has this component along z: 40 degrees."""
 N_SUBDIVISIONS = 3
-"""Of an icosahedron: edges of 4 mm."""
+"""Subdivisions of an icosahedron: edges of 4 mm."""
 
 
 class AtrialPlace(NamedTuple):
