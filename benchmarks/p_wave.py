@@ -3,10 +3,11 @@
     python benchmarks/p_wave.py results/patients/p0000 ... --json OUT [--picture FOLDER]
     python benchmarks/p_wave.py --drawn 32 16 --json OUT
 
-The second draws patients 32 to 47, beyond those of the default cohort. For each patient with finite-element lead fields: duration (activation of the atria, and the time in
-which the spatial velocity is at least `VELOCITY_SHARE` of its largest), PR interval, amplitudes and
-polarities of the leads, the share of the Ta wave, and the P wave by the torso without heart (the
-incident field of boundary elements, which learned lead fields use) relative to finite elements.
+The second draws patients 32 to 47, beyond those of the default cohort. For each patient with
+finite-element lead fields: duration (activation of the atria, and the time in which the spatial
+velocity is at least `VELOCITY_SHARE` of its largest), PR interval, amplitudes and polarities of
+the leads, the lowest Ta wave, and the P wave by the torso without heart (the incident field of
+boundary elements, which learned lead fields use) relative to finite elements.
 """
 
 import argparse
