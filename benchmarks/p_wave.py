@@ -89,7 +89,7 @@ def measured(wave: PWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, 
         "activation_ms": last,
         "duration_ms": float(moving[-1] - moving[0]),
         "pr_ms": wave.pr_ms,
-        "amplitude_ii_mv": peaks["II"][0],
+        "amplitude_mv": peaks["II"][0],
         "axis_deg": float(by_area),
         "ta_ii_mv": float(ecg[LEADS.index("II")].min()),
         "peaks_mv": peaks,
@@ -110,19 +110,19 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     def within(key: str, low: float, high: float) -> float:
         return float(np.mean([low <= row[key] <= high for row in every]))
 
-    keys = ("activation_ms", "duration_ms", "pr_ms", "amplitude_ii_mv", "axis_deg", "ta_ii_mv",
+    keys = ("activation_ms", "duration_ms", "pr_ms", "amplitude_mv", "axis_deg", "ta_ii_mv",
             "incident_rel_l2")  # fmt: skip
     leads = every[0]["polarity"]
     return {key: spread(key) for key in keys} | {
         "n_patients": len(every),
-        "polarity_share": {name: float(np.mean([row["polarity"][name] for row in every]))
-                           for name in leads},
-        "all_polarities_share": float(np.mean([all(row["polarity"].values()) for row in every])),
+        "polarity_share": float(np.mean([all(row["polarity"].values()) for row in every])),
+        "polarity_share_by_lead": {name: float(np.mean([row["polarity"][name] for row in every]))
+                                   for name in leads},
         "v1_biphasic_share": float(np.mean([row["peaks_mv"]["V1"][0] > 0.01 and
                                             row["peaks_mv"]["V1"][1] < -0.01 for row in every])),
         "duration_share": within("duration_ms", *DURATION_MS),
         "pr_share": within("pr_ms", *PR_MS),
-        "amplitude_share": within("amplitude_ii_mv", 0.0, MOST_MV),
+        "amplitude_share": within("amplitude_mv", 0.0, MOST_MV),
         "peaks_median_mv": {name: [float(np.median([row["peaks_mv"][name][k] for row in every]))
                                    for k in (0, 1)] for name in LEADS},
     }  # fmt: skip
@@ -184,7 +184,7 @@ def main() -> None:
         row = measured(*p_waves(patient, section.of_patient(patient.name)))
         rows[patient.name] = row
         print(f"{patient.name}: {row['activation_ms']:.0f} ms (velocity {row['duration_ms']:.0f}), "
-              f"PR {row['pr_ms']:.0f} ms, II {row['amplitude_ii_mv']:.3f} mV, axis "
+              f"PR {row['pr_ms']:.0f} ms, II {row['amplitude_mv']:.3f} mV, axis "
               f"{row['axis_deg']:.0f} degrees, {sum(row['polarity'].values())} of 6 polarities, "
               f"incident field {row['incident_rel_l2']:.3f}")  # fmt: skip
     found = summary(rows)
