@@ -157,7 +157,7 @@ def _tested(
     place = Placing(model.ecg_distribution, model.card["forward"])
     for row, beat, ecg in zip(*place.beats(corpus, rows)):
         given = dict(zip(corpus.measure_names, corpus.measures[row])) if with_measures else None
-        placed = PlacedBeat(ecg, beat, model.measures_row(given))
+        placed = PlacedBeat(ecg, beat, model.measures_row(given), 0.0)
         times = model.predictor.draw(placed).activation_time
         low, middle, high = np.quantile(times, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
         truth = corpus.activation_time[row]

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import einthoven as ei
 
@@ -29,3 +30,10 @@ print(f"error {error.mean():.1f} ms; within the 90 % intervals {inside.mean():.0
 folder = Path(mkdtemp())
 found.write(folder)
 print(*(folder / "activation.csv").read_text().splitlines()[:3], sep="\n")
+
+# Each point with its interval, over the simulated time. einthoven image --pictures draws maps.
+figure = Figure(figsize=(5.0, 4.5), layout="constrained")
+axes = figure.subplots()
+axes.plot([0, 90], [0, 90], color="black", lw=0.8)
+axes.errorbar(truth, found.median, np.abs(found.interval - found.median), fmt="o", ms=3, lw=0.8)
+axes.set(xlabel="simulated activation (ms)", ylabel="from the ECG, with 90 % interval (ms)")

@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 import pyvista as pv
+from matplotlib.figure import Figure
 
 import einthoven as ei
 
@@ -50,3 +51,10 @@ started = case.beat.start_ms  # times of the reconstruction count from here
 error = found.activation_time + started - activation
 print(f"activation times {np.abs(error).mean():.1f} ms off, median SD stated "
       f"{np.median(found.activation_sd):.1f} ms")  # fmt: skip
+
+figure = Figure(figsize=(5.0, 4.5), layout="constrained")
+axes = figure.subplots()
+axes.plot([100, 200], [100, 200], color="black", lw=0.8)
+axes.errorbar(activation, found.activation_time + started, found.activation_sd, fmt="o", ms=3,
+              lw=0.8)  # fmt: skip
+axes.set(xlabel="simulated activation (ms)", ylabel="reconstructed, with SD (ms)")

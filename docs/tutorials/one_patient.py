@@ -18,3 +18,5 @@ settings = ei.SimulationSettings.of(config)
 ecg = ei.simulate_ecg(patient, lead_fields, activation, settings)
 qrs = ei.qrs_duration(ecg.ecg[0], ecg.time)
 print(f"{len(mesh.points)} nodes, QRS {qrs:.0f} ms, R in V5 {ecg.ecg[0, 10].max():.1f} mV")
+
+figure = ei.ecg_figure(ecg.time, {"fem": ecg.ecg[0]}, "one virtual patient, sinus rhythm")

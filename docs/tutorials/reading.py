@@ -1,11 +1,13 @@
 """The data set with xarray, with torch, and with numpy alone. Run by the tests.
 
 `make demo` or `snakemake dataset` makes the file; units and names are in it.
+The output below is of a run with config/ci.yaml.
 """
 
 import numpy as np
 import torch
 import zarr
+from matplotlib.figure import Figure
 
 import einthoven as ei
 
@@ -31,3 +33,9 @@ electrodes = root["electrode/electrode_points"][0]  # [electrode, 3] mm
 gradients = root["field/field_grad"][0]  # [electrode, point, 3] kOhm/mm
 strength = np.linalg.norm(gradients, axis=-1)
 print(names[0], electrodes.shape, f"largest gradient {strength.max():.3g} kOhm/mm")
+
+figure = Figure(figsize=(6.0, 3.0), layout="constrained")
+axes = figure.subplots()
+axes.plot(ecg["time"], ecg.values.T, label=ecg["patient"].values)
+axes.set(xlabel=f"time ({ecg['time'].attrs['units']})", ylabel=f"V2 ({ecg.attrs['units']})")
+axes.legend(frameon=False, fontsize=8)

@@ -23,7 +23,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from einthoven.app.run.monitor.forecast import foreseen, kind_of
 from einthoven.app.run.monitor.monitor_page import clock, failure_text, line, summary
 from einthoven.app.run.monitor.state import Job, WorkflowRun, save
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import write_text
 
 RESULTS = "results"
 TO_LOOK_AT = (".png", ".html")
@@ -165,8 +165,7 @@ class LogHandler(LogHandlerBase):
         run.end()
         self._write(run)
         page = summary(run, self.results)
-        with atomic(self.results / "summary.txt") as temporary:
-            temporary.write_text(page + "\n")
+        write_text(self.results / "summary.txt", page + "\n")
         self._say("\n" + page)
 
     def _say(self, text: str) -> None:

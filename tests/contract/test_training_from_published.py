@@ -1,6 +1,5 @@
 """A published folder is enough to train and to be scored: no workflow, no stage files."""
 
-import runpy
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.dataset import BODY_FACES, BODY_POINTS, BODY_TAGS, CONFIG, ELECTRODES, write_patient
+from helpers.tutorials import run_tutorial
 
 from einthoven.app.evaluation.benchmark.task import STORE
 from einthoven.base.config.load import as_params
@@ -59,7 +59,7 @@ def run(tmp_path_factory):
 
 def test_tutorial_of_training(run, monkeypatch):
     monkeypatch.chdir(run)
-    found = runpy.run_path(str(ROOT / "docs/tutorials/training.py"))
+    found = run_tutorial("training")
     curve = [row["loss"] for row in found["curve"]]
     assert curve[-1] < 0.5 * curve[0]
     assert set(found["scores"]["per_patient"]) == {"p0002", "p0005"}

@@ -45,7 +45,7 @@ class Patient:
         }
         settings = zip(self["physiology/setting"].tolist(), self["physiology/value"].tolist())
         self.settings = dict(settings)
-        self.sigma = self.groups["field"]["conductivities"]
+        self.sigma = {k: v for k, v in self.settings.items() if k.startswith("sigma_")}
         self.points, self.cells = self["mesh/points"], self["mesh/cells"]
         corners = self.points[self.cells]
         self.volumes = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 6
@@ -406,7 +406,11 @@ def drawn(patients, cohort_sheet):
         sheet = {row["patient"]: row for row in csv.DictReader(lines)}
     faults = []
     for p in patients:
+        if p.sigma != p.groups["field"]["conductivities"]:
+            faults.append(f"{p.name}: conductivities {p.sigma} are not those of its samples")
         for setting, value in p.settings.items():
+            if setting in p.sigma:
+                continue
             if abs(float(sheet[p.name][setting]) - value) > 1e-9 * abs(value):
                 faults.append(f"{p.name}: {setting} is {value:g}, sheet {sheet[p.name][setting]}")
     for name in patients[0].sigma:

@@ -225,8 +225,9 @@ def test_qrs_duration_of_a_simulated_ecg_is_the_activation_span():
         tau -= tau.min()
         phi = forward_potential(muscle, sigma_i, tau, grad, TIME, template(0.3))
         onset, offset = qrs_window(twelve_lead(STANDARD_ELECTRODES, phi), TIME)
-        assert -2 < onset < 8
-        assert tau.max() - 8 < offset < tau.max() + 3
+        # the window of the slope and the foot that readers see widen the QRS by some ms
+        assert -8 < onset < 2
+        assert tau.max() - 2 < offset < tau.max() + 9
 
 
 def test_hundred_electrodes_are_cheap():

@@ -16,7 +16,7 @@ from ttp06 import CELL_TYPES, Conductances, advance
 from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.geometry.simplex import tet_volumes
-from einthoven.imaging.corpus.simulations import traces
+from einthoven.imaging.corpus.voltages import traces
 from einthoven.imaging.inputs.traces import activation_index
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.physics.ecg.forward import forward_potential

@@ -1,14 +1,12 @@
 """The data set of a finished run is read as the tutorial reads it."""
 
-import runpy
-
 import numpy as np
-from helpers.workflow import ROOT
+from helpers.tutorials import run_tutorial
 
 
 def test_tutorial_of_reading(finished, monkeypatch):
     monkeypatch.chdir(finished)
-    found = runpy.run_path(str(ROOT / "docs/tutorials/reading.py"))
+    found = run_tutorial("reading")
     assert found["ecg"].attrs["units"] == "mV"
     assert found["gradients"].shape[0] == len(found["electrodes"])
     assert np.isfinite(found["strength"]).all()

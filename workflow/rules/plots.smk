@@ -46,6 +46,12 @@ rule report:
         ),
         ecgs=expand("results/patients/{patient}/ecg.npz", patient=PLAN.of_split("test")),
         cohort=expand("results/cohort/{patient}.json", patient=PLAN.patients),
+        # beside recordings of people, if there are any
+        compared=expand(
+            "results/patients/{patient}/{stage}.npz",
+            patient=PLAN.beside_people,
+            stage=["activation_sinus", "ecg"],
+        ),
         predictions=expand(
             f"results/predictions/{{method}}/{PLAN.example}.npz",
             method=PLAN.methods,
@@ -76,6 +82,7 @@ rule report:
     params:
         dataset=PLAN.section("dataset"),
         repolarisation=PLAN.example_repolarisation,
+        audit=PLAN.section("audit"),
         source=source("report"),
     message:
         "Draw the report"

@@ -18,6 +18,7 @@ MODULES_OF = {
     "dolfinx-solver-real": {"dolfinx", "dolfinx_solver", "petsc4py", "mpi4py", "ufl", "basix"},
     "pynrrd": {"nrrd"},
     "scikit-image": {"skimage"},
+    "scikit-learn": {"sklearn"},
     "fim-python": {"fimpy"},
     "scikit-sparse": {"sksparse"},
     "pyvista": {"pyvista", "vtkmodules"},
@@ -211,7 +212,7 @@ assert main(["audit", str(ei.sample())]) == 0
 assert main(["config"]) == 0
 """
     said = run_with(code, str(tmp_path))
-    assert "ok, einthoven-dataset, 3 patients" in said and "qrs_ms" in said
+    assert "ok, einthoven-dataset, 3 patients" in said and "QRS duration, ms" in said
     assert (tmp_path / "ecg.png").stat().st_size > 10_000
     assert (tmp_path / "a.png").exists()
 

@@ -22,7 +22,7 @@ ONLY_IN = {
     "petsc4py": {"numerics/fem"},
     "ufl": {"numerics/fem"},
     "gmsh": {"base/geometry", "body/mesh"},
-    "h5py": {"body/atlases", "inverse/measured/matlab.py"},
+    "h5py": {"body/atlases", "inverse/measured/matlab.py", "physics/ecg"},
     "jinja2": {"app/report"},
     "lightning": {"numerics/training"},
     "matplotlib": {"base/plots", "app/report"},

@@ -45,29 +45,23 @@ epicardium of the free walls. A few nodes of the septum at the grooves are epica
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """Contribution of each region to each lead; the sum over regions is the ECG.
-
-    Attributes:
-        regions: [region] names.
-        time: [time] ms from the first activation.
-        values: [region, lead, time] mV, leads in the order of `core.names.LEADS`.
-        ecg: [lead, time] mV of the whole heart, from the same sweep.
-    """
+    """Contribution of each region to each lead; the sum over regions is the ECG."""
 
     regions: tuple[str, ...]
+    """[region] names."""
     time: np.ndarray
+    """[time] ms from the first activation."""
     values: np.ndarray
+    """[region, lead, time] mV, leads in the order of `core.names.LEADS`."""
     ecg: np.ndarray
+    """[lead, time] mV of the whole heart, from the same sweep."""
 
     def at(self, lead: str, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A lead at some times, linear between the samples.
+        """Contributions to a lead [region, moment] and the lead [moment], mV, at some times.
 
         Args:
             lead: of `core.names.LEADS`.
             times: [moment] ms.
-
-        Returns:
-            Contributions [region, moment] and the lead itself [moment], mV.
 
         Raises:
             BadInput: no such lead, or a time outside the time axis.
@@ -84,20 +78,17 @@ class Contributions:
 
 @dataclass(frozen=True)
 class RegionActivation:
-    """Activation of a part of a region.
-
-    Attributes:
-        region: its name. part: `WHOLE`, or one of `SURFACES`.
-        n_nodes: how many nodes it has.
-        first, median, last: activation time of its nodes, ms.
-    """
+    """Activation of a part of a region."""
 
     region: str
     part: str
+    """`WHOLE`, or one of `SURFACES`."""
     n_nodes: int
+    """Number of its nodes."""
     first: float
     median: float
     last: float
+    """Activation time of its nodes, ms."""
 
 
 def contributions(

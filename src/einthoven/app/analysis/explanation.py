@@ -22,17 +22,14 @@ FROM_MS = -5.0
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Decomposition of one ECG.
-
-    Attributes:
-        title: patient and scenario.
-        parts: contributions of the regions.
-        activation: of the same regions, whole walls and surfaces.
-    """
+    """Decomposition of one ECG."""
 
     title: str
+    """Patient and scenario."""
     parts: Contributions
+    """Contributions of the regions."""
     activation: Sequence[RegionActivation]
+    """Activation of the same regions, whole walls and surfaces."""
 
     def lead_table(self, lead: str, times: Sequence[float]) -> str:
         """Table of region and time for a lead, mV, with the sum and the lead itself; times in ms.

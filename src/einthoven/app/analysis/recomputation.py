@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -15,7 +16,7 @@ import zarr
 from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import section_of
-from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.models import CONDUCTIVITY_RANGES, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
 from einthoven.data.dataset.layout import DATASET_FORMAT
@@ -41,22 +42,21 @@ class Recomputation:
     """Check of the numbers of stores, one after the other: called with a path, it gives faults.
 
     Eq. (3) is computed for one electrode and scenario of the first patient, or, if deep, for all.
-
-    Attributes:
-        deep: whether to compute everything.
-        done: number of patients for whom eq. (3) was computed.
-        notes: what could not be computed, and why.
     """
 
     deep: bool = False
+    """Whether all numbers are computed."""
     done: int = 0
+    """Number of patients for whom eq. (3) was computed."""
     notes: list[str] = field(default_factory=list)
+    """Numbers that could not be computed, and why."""
 
     def __call__(self, store: Path) -> Iterator[Fault]:
         """Variable and fault of each number that disagrees with the others of a sound store."""
         with open_store(store) as root:
             yield from lead_faults(root)
             yield from unit_faults(root)
+            yield from conductivity_faults(root)
             if root.attrs["format"] == DATASET_FORMAT:
                 return
         if self.done and not self.deep:
@@ -71,11 +71,7 @@ class Recomputation:
             yield "mesh, fibers, activation or leadfield", f"do not fit together: {error}"
 
     def _patient_faults(self, store: Path, patient: Patient) -> Iterator[Fault]:
-        """Faults of one patient's numbers by eq. (3), and, if deep, of all others.
-
-        Raises:
-            ModuleNotFoundError: deep, in an install without the extra patients.
-        """
+        """Faults of one patient's numbers by eq. (3), and, if deep, of all others."""
         try:
             import_module("numba")  # the wave's sweep is compiled
         except ModuleNotFoundError as error:
@@ -114,7 +110,7 @@ def lead_faults(root: zarr.Group) -> Iterator[Fault]:
             potential = np.asarray(potentials[at], float)
             limit = ROUNDING * max(float(np.abs(potential).max()), SMALLEST_MV)
             expected = twelve_lead(names, potential)
-            for fault in wrong_leads(np.asarray(stored[at], float), expected, limit):
+            for fault in _wrong_leads(np.asarray(stored[at], float), expected, limit):
                 yield f"ecg/ecg{kind}", f"{patient}{': ' if patient else ''}{fault}"
 
 
@@ -126,12 +122,29 @@ def unit_faults(root: zarr.Group) -> Iterator[Fault]:
             yield "ecg/feature_units", f"{unit!r} for {feature}, expected {unit_of(feature)!r}"
 
 
-def wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterator[str]:
-    """Text for each lead that differs: which one, and what it is instead.
+def conductivity_faults(root: zarr.Group) -> Iterator[Fault]:
+    """Conductivities of `physiology` that are impossible, or not those of the field samples.
 
-    Args:
-        found, expected: [scenario, lead, time] mV. limit: largest difference that is rounding, mV.
+    A data set has them in `physiology` alone; stores of earlier versions lack them there.
     """
+    values = np.atleast_2d(values_of(root, "physiology/value"))
+    settings = values_of(root, "physiology/setting").tolist()
+    told = {name: values[:, k] for k, name in enumerate(settings) if name in CONDUCTIVITY_RANGES}
+    for name, column in told.items():
+        low, high = CONDUCTIVITY_RANGES[name]
+        if ((column < low) | (column > high)).any():
+            yield "physiology/value", f"{name}: outside {low:g} to {high:g} S/m; unit?"
+    if root.attrs["format"] == DATASET_FORMAT:
+        return
+    used: Any = root["field"].attrs.get("conductivities") or {}
+    for name, column in told.items():
+        if column[0] != used.get(name):
+            other = used.get(name)
+            yield "physiology/value", f"{name} is {column[0]:g} S/m, in the group field {other}"
+
+
+def _wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Iterator[str]:
+    """Text for each lead [scenario, lead, time] that differs: which one, and what it is instead."""
     off = np.abs(found - expected).max(axis=(0, 2))
     for k in np.flatnonzero(off > limit):
         mine, cause = found[:, k], "another beat, or edited?"
@@ -216,11 +229,7 @@ def _off(names: Sequence[str], found: np.ndarray, expected: np.ndarray) -> Itera
 
 
 def _lead_field_settings(store: Path, patient: Patient) -> LeadFieldSettings | None:
-    """Conductivities and kind of gradients; None if no data set with its config is beside.
-
-    Raises:
-        BadInput: a config of another version.
-    """
+    """Conductivities and kind of gradients; None if no data set with its config is beside."""
     beside = store.parent.parent / DATASET
     if not beside.exists():
         return None

@@ -33,21 +33,18 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Influence:
-    """Effect of one change on the 12-lead ECG.
-
-    Attributes:
-        change: what was changed, in words.
-        lead: the lead that changes most.
-        rel_l2: relative l2 change of that lead.
-        peak_mv: largest change of it at any time, mV.
-        ecg_rel_l2: relative l2 change of all twelve leads together.
-    """
+    """Effect of one change on the 12-lead ECG."""
 
     change: str
+    """Change in words."""
     lead: str
+    """The lead that changes most."""
     rel_l2: float
+    """Relative l2 change of that lead."""
     peak_mv: float
+    """Largest change of it at any time, mV."""
     ecg_rel_l2: float
+    """Relative l2 change of all twelve leads together."""
 
 
 class Chain:

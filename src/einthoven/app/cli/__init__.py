@@ -1,6 +1,7 @@
 """Simulate, predict and analyse ECGs of virtual and imported patients; inspect runs and data."""
 
 import argparse
+import signal
 import sys
 import textwrap
 import warnings
@@ -23,6 +24,7 @@ from einthoven.app.cli import (
     plan,
     predict,
     progress,
+    realism,
     schema,
     score,
     sensitivity,
@@ -37,7 +39,15 @@ from einthoven.base.core.version import __version__
 GROUPS = {
     "a patient of your own": (import_, predict, encode),
     "from a recording": (image, twin, inverse),
-    "look at a patient, and export it": (view, export, explain, audit, sensitivity, verify),
+    "look at a patient, and export it": (
+        view,
+        export,
+        explain,
+        audit,
+        realism,
+        sensitivity,
+        verify,
+    ),
     "a run of the workflow": (config, schema, plan, progress, costs, check),
     "atlases, trained models, the benchmark": (fetch, export_model, score),
 }
@@ -98,10 +108,24 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
+    Args:
+        argv: arguments; None: those of the program, which ends after this.
+
     Returns:
         Exit status: 0; 2 after one line on bad input; 130 after Ctrl-C.
     """
-    arguments = build_parser().parse_args(argv)
+    try:
+        return _status(build_parser().parse_args(argv))
+    except KeyboardInterrupt:  # before the command, or while it ends
+        print("\neinthoven: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        if argv is None:  # an interpreter that ends takes Ctrl-C for a signal that kills it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    """Run one command; exit status as of `main`."""
     try:
         _run(arguments)
     except EinthovenError as error:

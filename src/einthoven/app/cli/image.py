@@ -1,15 +1,19 @@
 """Activation map of the ventricles from a recorded 12-lead ECG, with its uncertainty.
 
-ECG is a WFDB header (.hea), a CSV table whose first line names the leads, an array of twelve leads
-(.npy) or a CardioSoft file (.xml). For research only: not a medical device.
+ECG is a recording of twelve leads: WFDB (.hea), CSV, MUSE, aECG, DICOM, EDF and others
+(docs/how-to/my-recordings.md). For research only: not a medical device.
 
     einthoven image recording.hea --to imaged
 """
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from einthoven.app.cli.options import add_folder, add_recording
+
+if TYPE_CHECKING:
+    from einthoven.data.patient.patient import Patient
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -20,14 +24,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--patient", metavar="FOLDER", type=Path, help="stage files with anatomy, mesh and fibers: "
         "gives the model the body's measures, and the heart on which maps are drawn")  # fmt: skip
     add("--model", metavar="FOLDER", help="packed imaging model; default: the shipped one")
+    add("--pictures", action="store_true", help="also draw bull's-eyes, isochrones, V_m and the "
+        "beat, which takes longer than the answer")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write activation.csv, .json, .npz; print one line and the warnings; draw pictures."""
+    """Write activation.csv, .json, .npz; print one line, the note and the warnings."""
     from einthoven.base.core.log import step
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
-    from einthoven.imaging.inputs.measures import clinical_measures
+    from einthoven.imaging.model.imaged_ecg import NO_PATTERN
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
     from einthoven.physics.ecg.recordings.aligned import aligned_beat
     from einthoven.physics.ecg.recordings.read import read_recording
@@ -36,14 +42,25 @@ def run(arguments: argparse.Namespace) -> None:
     recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
     model = ImagingModel.load(arguments.model or SHIPPED)
     patient = Patient.open(arguments.patient) if arguments.patient else None
-    measures = clinical_measures(patient) if patient else None
-    imaged = model.image(aligned_beat(recording), measures)
+    imaged = model.image(aligned_beat(recording), _measures(patient) if patient else None)
     imaged.write(arguments.to)
-    print("\n  ".join([imaged.line(), *imaged.warnings]), flush=True)
-    step("drawing")
-    from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it
-    from einthoven.imaging.model.pictures import figures_of
+    print("\n  ".join([imaged.line(), NO_PATTERN, *imaged.warnings]), flush=True)
+    if arguments.pictures:
+        step("drawing")
+        from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it
+        from einthoven.imaging.model.pictures import figures_of
 
-    heart = RecordedHeart.of(patient) if patient else model.heart
-    name = patient.name if patient else "a heart of the training"
-    write_figures(figures_of(imaged, heart, name), arguments.to)
+        heart = RecordedHeart.of(patient) if patient else model.heart
+        name = patient.name if patient else "a heart of the training"
+        write_figures(figures_of(imaged, heart, name), arguments.to)
+
+
+def _measures(patient: "Patient") -> dict[str, float]:
+    """Measures of a body; their room imports a compiler, for which a recording alone need not wait.
+
+    Raises:
+        BadInput: a stage is missing.
+    """
+    from einthoven.imaging.inputs.measures import clinical_measures
+
+    return clinical_measures(patient)

@@ -26,7 +26,8 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 def add_recording(command: argparse.ArgumentParser) -> None:
     """Add a 12-lead recording with its sampling rate and unit."""
-    command.add_argument("ecg", metavar="ECG", type=Path, help="recording: .hea, .csv, .npy, .xml")
+    about = "recording of twelve leads (docs/how-to/my-recordings.md)"
+    command.add_argument("ecg", metavar="ECG", type=Path, help=about)
     add_declared(command)
 
 
@@ -35,7 +36,7 @@ def add_declared(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rate-hz", metavar="HZ", type=positive,
                          help="samples per second, if the file states none")  # fmt: skip
     command.add_argument("--unit", choices=["mV", "uV", "V"],
-                         help="unit, if the file states none; default: mV")  # fmt: skip
+                         help="unit, if the file states none; default: by the QRS")  # fmt: skip
 
 
 def add_folder(command: argparse.ArgumentParser, default: str) -> None:

@@ -19,9 +19,9 @@ from einthoven.physics.ecg.features import (
     feature_table,
     has_concordant_t,
     has_normal_r_in_v1,
+    label_of,
 )
 
-"""Percentiles of every distribution."""
 NORMAL_AXIS_DEG = (-30.0, 90.0)
 
 
@@ -211,7 +211,7 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         limits = [f"{low:g} to {high:g}" for low, high in (entry["limits"] or {}).values()]
         inside, smd = entry["share_inside"], entry["smd"]
         rows.append([
-            name, str(entry["n"]), f"{entry['median']:.3g}",
+            label_of(name), str(entry["n"]), f"{entry['median']:.3g}",
             f"{entry['low']:.3g} to {entry['high']:.3g}", _named(entry["limits"], limits),
             _named(entry["centre"], [f"{c:g}" for c in (entry["centre"] or {}).values()]),
             "-" if inside is None else f"{inside:.0%}", "-" if smd is None else f"{smd:+.2f}",

@@ -1,27 +1,45 @@
-"""Beats to audit from user-supplied paths: folders, stores, recordings."""
+"""Beats and features of user-supplied files: patients, stores, recordings."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import csv
+import multiprocessing
+import re
+import signal
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from einthoven.app.evaluation.ecg_folders import ECG_FILE, find_files, is_patient, is_store
 from einthoven.app.evaluation.limits import SEXES
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.errors import BadInput, EinthovenError, MissingExtra, StepFailed
+from einthoven.base.core.files import atomic
 from einthoven.base.core.log import track
+from einthoven.base.core.names import LEADS
 from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.beats import AveragedBeat
-from einthoven.physics.ecg.features import EcgSample
-from einthoven.physics.ecg.recordings import read
+from einthoven.physics.ecg.features import EcgSample, FeatureRow, feature_row
 from einthoven.physics.ecg.recordings.aligned import averaged_beat
+from einthoven.physics.ecg.recordings.content import NotARecording
+from einthoven.physics.ecg.recordings.read import read_recording
 from einthoven.physics.ecg.recordings.recording import Declared
 
 RECORDING = "recording"
 """Scenario of a file that is not a simulation."""
-ECG_FILE = "ecg.npz"
+SHOWN = 20
+"""Files that are named one by one; more are counted by kind."""
+CHUNK, LEAST_FILES = 8, 64
+"""Files that a process is given at a time, and the least number for which processes are started."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +55,65 @@ class ReadOptions:
     sex: str | None = None
 
 
-def _is_patient(path: Path) -> bool:
-    return (path / ECG_FILE).is_file()
+@dataclass(eq=False)
+class MeasuredFiles:
+    """Features of the ECGs of all files, in their order.
+
+    Attributes:
+        rows: of each beat. failed: file, or name and scenario -> why it was left out.
+        notes: file -> what was derived, detected, corrected or cut off on reading.
+        n_files: number of files with ECGs. n_skipped: number of other files in folders.
+    """
+
+    rows: list[FeatureRow] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    n_files: int = 0
+    n_skipped: int = 0
+
+    def lines(self) -> list[str]:
+        """Lines on what was left out and why, and on notes; by kind where there are many."""
+        lines = [f"read: {self.n_files - len(self.failed)} of {self.n_files} files with ECGs; "
+                 f"{self.n_skipped} others were skipped"]  # fmt: skip
+        if len(self.failed) > SHOWN:
+            lines += [f"left out: {n} x {kind}" for kind, n in self.reasons().items()]
+            lines += ["left out: the list with --failed OUT.csv"]
+        else:
+            lines += [f"left out: {name}: {_without(name, why)}"
+                      for name, why in self.failed.items()]  # fmt: skip
+        if len(self.notes) > SHOWN:
+            kinds = Counter(_kind_of(note) for notes in self.notes.values() for note in notes)
+            return lines + [f"note: {n} x {kind}" for kind, n in kinds.most_common()]
+        return lines + [f"note: {name}: {note}" for name, notes in self.notes.items()
+                        for note in notes]  # fmt: skip
+
+    def save_failed(self, path: str | Path) -> None:
+        """Write a table of what was left out, atomically: file, kind of reason, reason."""
+        with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "kind", "reason"])
+            for name, why in self.failed.items():
+                writer.writerow([name, _kind_of(_without(name, why)), _without(name, why)])
+
+    def reasons(self) -> dict[str, int]:
+        """Kind of reason -> number of files, the most frequent first."""
+        kinds = Counter(_kind_of(_without(name, why)) for name, why in self.failed.items())
+        return dict(kinds.most_common())
+
+
+_LEAD = re.compile(rf"\b({'|'.join(LEADS)})\b(, ({'|'.join(LEADS)})\b)*")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+
+
+def _without(name: str, why: str) -> str:
+    """A reason without the name of the file, which stands before it."""
+    return why.removeprefix(f"{name}: ")
+
+
+def _kind_of(why: str) -> str:
+    """A reason without leads, numbers, names of files and remedy."""
+    text = re.sub(r"\S*[/\\]\S*", "...", why).partition(";")[0]
+    return _NUMBER.sub("#", _LEAD.sub("...", text))[:100]
 
 
 def _of_patient(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
@@ -46,10 +121,6 @@ def _of_patient(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
     sheet = path.parent.parent / "cohort" / f"{path.name}.json"
     sex = PatientParameters.load(sheet).sex if sheet.is_file() else None
     yield EcgSample.of_ecg(Patient.of_files(ecg=path / ECG_FILE).ecg, sex or options.sex)
-
-
-def _is_store(path: Path) -> bool:
-    return path.name.endswith(".zarr.zip")
 
 
 def _of_store(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
@@ -72,48 +143,16 @@ def _of_store(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
         raise BadInput(f"{path}: not a store of einthoven; give one of results/dataset")
 
 
-def _is_recording(path: Path) -> bool:
-    return path.suffix.lower() in read.READERS
-
-
-def _of_recording(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
-    """The median beat of a WFDB, CSV, NumPy or CardioSoft file."""
-    recording = read.read_recording(path, options.declared)
-    beat = averaged_beat(recording)
-    yield EcgSample(recording.name, {RECORDING: beat}, recording.person.sex or options.sex)
-
-
-Reader = Callable[[Path, ReadOptions], Iterator[EcgSample]]
-READERS: dict[Callable[[Path], bool], Reader] = {
-    _is_patient: _of_patient,
-    _is_store: _of_store,
-    _is_recording: _of_recording,
-}
-"""Test of a path -> reader of its samples; the first match applies."""
-
-
-def find_files(paths: Sequence[str | Path]) -> list[tuple[Reader, Path]]:
-    """Readers and files of the paths; a folder stands for all files in it.
-
-    Raises:
-        BadInput: a path does not exist, or has no ECG.
-    """
-    found: list[tuple[Reader, Path]] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise BadInput(f"{path}: no such file or folder")
-        inner = path / "patients" if (path / "patients").is_dir() else path
-        candidates = [path] if _reader(path) or not path.is_dir() else sorted(inner.iterdir())
-        readers = [(reader, one) for one in candidates if (reader := _reader(one))]
-        if not readers:
-            raise BadInput(f"{path}: no ECG; expected patients' folders with {ECG_FILE}, "
-                           f"*.zarr.zip, or recordings *{', *'.join(read.READERS)}")  # fmt: skip
-        found += readers
-    return found
-
-
-def _reader(path: Path) -> Reader | None:
-    return next((reader for matches, reader in READERS.items() if matches(path)), None)
+def _samples(path: Path, options: ReadOptions) -> Iterator[tuple[EcgSample, tuple[str, ...]]]:
+    """Samples of a patient, a store or a recording, with the notes of its reader."""
+    if is_patient(path) or is_store(path):
+        for sample in (_of_patient if is_patient(path) else _of_store)(path, options):
+            yield sample, ()
+        return
+    recording = read_recording(path, options.declared)
+    beat, person = averaged_beat(recording), recording.person
+    sex = person.sex or options.sex
+    yield EcgSample(recording.name, {RECORDING: beat}, sex, person.age_years), recording.notes
 
 
 def read_samples(
@@ -129,11 +168,122 @@ def read_samples(
     """
     files = find_files(paths)
     samples, failed = list[EcgSample](), dict[str, str]()
-    for reader, path in track(files, "reading, file"):
+    for path in track(files.paths, "reading, file"):
         try:
-            samples += reader(path, options)
+            samples += [sample for sample, _ in _samples(path, options)]
         except BadInput as problem:
-            if len(files) == 1:
+            if len(files.paths) == 1 or isinstance(problem, MissingExtra):
                 raise
-            failed[str(path)] = str(problem)
+            if not (isinstance(problem, NotARecording) and path not in files.listed):
+                failed[str(path)] = str(problem)
     return samples, failed
+
+
+def measure_files(
+    paths: Sequence[str | Path], options: ReadOptions, workers: int = 1
+) -> MeasuredFiles:
+    """Features of all files; one that cannot be read or delineated is listed, and stops nothing.
+
+    Args:
+        paths: files and folders. options: what files may not state.
+        workers: number of processes; fewer than `LEAST_FILES` files are read in this one.
+
+    Raises:
+        BadInput: a path holds no ECG, or the only file cannot be read.
+        StepFailed: a process was ended from outside.
+    """
+    files = find_files(paths)
+    found = MeasuredFiles(n_files=len(files.paths), n_skipped=files.n_others)
+    measure = partial(_measured, options=options)
+    processes = workers if len(files.paths) >= LEAST_FILES else 1
+    with _mapped(measure, files.paths, processes) as results:
+        for path, one in zip(track(files.paths, "reading and measuring, file"), results):
+            if one.problem is not None and len(files.paths) == 1:
+                raise one.problem
+            if isinstance(one.problem, NotARecording) and path not in files.listed:
+                found.n_files, found.n_skipped = found.n_files - 1, found.n_skipped + 1
+                continue
+            if isinstance(one.problem, MissingExtra):
+                raise one.problem
+            found.rows += one.rows
+            found.failed |= one.failed
+            if one.problem is not None:
+                found.failed[str(path)] = str(one.problem)
+            if one.notes:
+                found.notes[str(path)] = one.notes
+    return found
+
+
+@dataclass(eq=False)
+class _OneFile:
+    """Rows of one file, what of it failed, and the error if it could not be read."""
+
+    rows: list[FeatureRow] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problem: EinthovenError | None = None
+
+
+def _measured(path: Path, options: ReadOptions) -> _OneFile:
+    found = _OneFile()
+    try:
+        for sample, notes in _samples(path, options):
+            found.notes = notes
+            for scenario in sample.beats:
+                name = str(path) if scenario == RECORDING else f"{sample.name}, {scenario}"
+                try:
+                    found.rows.append(feature_row(sample, scenario))
+                except BadInput as problem:
+                    found.failed[name] = str(problem)
+    except EinthovenError as problem:
+        found.problem = problem
+    except Exception as error:  # a file may be damaged in a way that no reader foresees
+        found.problem = BadInput(
+            f"{path}: cannot be measured ({type(error).__name__}: {error}); is it damaged? copy it "
+            "again, or export it in another format"
+        )
+    return found
+
+
+@contextmanager
+def _mapped(
+    measure: partial[_OneFile], paths: Sequence[Path], workers: int
+) -> Iterator[Iterator[_OneFile]]:
+    """Results in the order of the paths, of this process or of several."""
+    if workers <= 1:
+        yield map(measure, paths)
+        return
+    # forked processes of a program with threads may hang
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _without_warnings)
+    try:
+        with _interrupts_blocked():  # inherited, so that Ctrl-C ends this process alone
+            results = pool.map(measure, paths, chunksize=CHUNK)
+        yield results
+    except KeyboardInterrupt:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()  # not first what is in hand
+        raise
+    except BrokenProcessPool as error:
+        raise StepFailed("a process that reads recordings was ended from outside, maybe for want "
+                         "of memory; run with --jobs 1") from error  # fmt: skip
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _without_warnings() -> None:
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """A block whose new processes never see Ctrl-C; this one sees it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

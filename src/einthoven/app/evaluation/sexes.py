@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_ind
 
-from einthoven.physics.ecg.features import FeatureRow, unit_of
+from einthoven.physics.ecg.features import FeatureRow, label_of, unit_of
 
 FEWEST = 3
 """Least number of patients of each sex."""
@@ -79,6 +78,8 @@ def _difference(
     difference = float(women.mean() - men.mean())
     low = high = difference
     if np.ptp(women) > 0 or np.ptp(men) > 0:
+        from scipy.stats import ttest_ind  # slow, and an audit of recordings rarely needs it
+
         interval = ttest_ind(women, men, equal_var=False).confidence_interval(0.95)
         low, high = float(interval.low), float(interval.high)
     known = None
@@ -124,7 +125,7 @@ def sex_table(differences: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], 
         low, high = row["interval"]
         people = "smaller" if row["published"] is None else "{:g}, {:g}".format(*row["published"])
         rows.append([
-            feature, f"{row['female']:.3g} (n {row['n_female']})",
+            label_of(feature), f"{row['female']:.3g} (n {row['n_female']})",
             f"{row['male']:.3g} (n {row['n_male']})", f"{row['difference']:+.3g}",
             f"{low:.3g} to {high:.3g}", people, row["verdict"], row["source"],
         ])  # fmt: skip

@@ -21,7 +21,7 @@ from einthoven.base.plots.mean_ecg import (
     limits_figure,
     mean_ecg_figure,
 )
-from einthoven.physics.ecg.features import TRACE_MS, FeatureRow, feature_name
+from einthoven.physics.ecg.features import TRACE_MS, FeatureRow, feature_name, label_of
 
 KINDS = (".png", ".svg", ".pdf")
 WAVES = {"r_mv": 1.0, "s_mv": -1.0, "t_mv": 1.0}
@@ -70,15 +70,17 @@ def audit_sections(metrics: Mapping[str, Any], rows: Sequence[FeatureRow]) -> li
 
 
 def audit_positions(found: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Feature -> band and median of its position between the limits, if it has limits."""
+    """Feature's label -> band and median of its position between the limits, if it has limits."""
     entries = worst_first(found).items()
-    return {name: entry["position"] for name, entry in entries if entry["position"]}
+    return {label_of(name): entry["position"] for name, entry in entries if entry["position"]}
 
 
 def audit_labels(found: Mapping[str, Any]) -> dict[str, str]:
-    """Feature -> share inside the limits, and their source."""
+    """Feature's label -> share inside the limits, and their source."""
     return {
-        name: f"{_percent(entry['share_inside'])} inside, {entry['source'].partition(',')[0]}"
+        label_of(
+            name
+        ): f"{_percent(entry['share_inside'])} inside, {entry['source'].partition(',')[0]}"
         for name, entry in worst_first(found).items()
         if entry["position"]
     }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from einthoven.app.evaluation.realism.judge import JudgedRealism
 from einthoven.app.evaluation.tables import missing_lines
 from einthoven.app.report.audit import audit_sections
 from einthoven.app.report.cohort import cohort_section, population_section
@@ -10,6 +11,7 @@ from einthoven.app.report.imported import imported_sections
 from einthoven.app.report.lead_field import error_section, field_section
 from einthoven.app.report.page import write_page
 from einthoven.app.report.patient_page import patient_section, repolarisation_section
+from einthoven.app.report.realism import realism_section
 from einthoven.app.report.results import encoder_section, results_section, uncertainty_sections
 from einthoven.app.report.run import FinishedRun
 from einthoven.app.report.viewer.methods import ShownMethod
@@ -21,13 +23,19 @@ VIEW = "heart.html"
 """Name of the 3-D view, beside the report."""
 
 
-def write_report(path: str | Path, run: FinishedRun) -> None:
-    """Write the self-contained page of a finished run."""
+def write_report(path: str | Path, run: FinishedRun, realism: JudgedRealism | None = None) -> None:
+    """Write the self-contained page of a finished run.
+
+    Args:
+        path: of the page. run: what it shows.
+        realism: all patients beside people; None without recordings.
+    """
     sections = [
         results_section(run),
         encoder_section(run),
         ecg_section(run),
         *audit_sections(run.metrics, run.beats),
+        *([realism_section(realism)] if realism else []),
         error_section(run),
         field_section(run),
         cohort_section(run),

@@ -96,9 +96,7 @@ def _data_hash(folder: Path) -> str:
 def dependencies(script: str | Path, *modules: str) -> dict[str, Path]:
     """All modules of this package that a script imports, directly or not: name -> file.
 
-    Args:
-        script: a file.
-        modules: of this package that it imports by a name made at run time.
+    `modules` are those that it imports by a name made at run time.
     """
     files: dict[str, Path] = {}
     todo = [*_read(Path(script))[1], *modules]

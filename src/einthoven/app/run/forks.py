@@ -133,11 +133,8 @@ def fork_scripts(workflow: Any, folder: Path) -> None:
     """Make Snakemake run the Python scripts of this process's jobs as forks.
 
     Jobs with several threads, and those in an environment or a container of their own, are started
-    as before, and so are all where there are too few for a server.
-
-    Args:
-        workflow: the object `workflow` of a Snakefile, with its jobs known (`onstart`).
-        folder: of the scripts.
+    as before, and so are all where there are too few for a server. The jobs of the Snakefile's
+    object `workflow` are known in `onstart`; the folder is that of the scripts.
     """
     if sys.platform != "linux":  # elsewhere the system's own libraries do not bear a fork
         return

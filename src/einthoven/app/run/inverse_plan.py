@@ -21,15 +21,12 @@ BEAT = ("seed", "n_heart_nodes", "n_torso_nodes", "n_electrodes", "beat_step_ms"
 
 @dataclass(frozen=True)
 class InversePlan:
-    """Names, batches and parameters; those of rules are builtins with sorted keys.
-
-    Attributes:
-        settings: all of the config.
-        splits: virtual patient -> train, val or test.
-    """
+    """Names, batches and parameters; those of rules are builtins with sorted keys."""
 
     settings: Config
+    """All of the config."""
     splits: Mapping[str, str]
+    """Virtual patient -> train, val or test."""
 
     @property
     def config(self) -> InverseSettings:

@@ -17,15 +17,11 @@ Main = Callable[[Any, Any, Any, logging.Logger], None]
 
 
 def run(main: Main, job: Any) -> None:
-    """Run a script's `main` as a Snakemake job.
+    """Run a script's main(input, output, params, log) as the script's job `snakemake`.
 
     All output of the process and of C libraries goes to the rule's log file, with a record of every
     file made if the job succeeds. An error for the user ends the job with its one line, any other
     with a traceback.
-
-    Args:
-        main: main(input, output, params, log).
-        job: the global object `snakemake` of the script.
     """
     descriptor = os.open(job.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     terminal = os.dup(2)

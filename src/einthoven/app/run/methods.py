@@ -13,15 +13,12 @@ WITHOUT_CODE = frozenset({"pca"})
 
 @dataclass(frozen=True)
 class SurrogateMethod:
-    """A model, and the encoder of its codes.
-
-    Attributes:
-        model: a name of `learning.models`.
-        encoder: one of `learning.encoders`; empty for a model that needs none.
-    """
+    """A model, and the encoder of its codes."""
 
     model: str
+    """A name of `learning.models`."""
     encoder: str = ""
+    """One of `learning.encoders`; empty for a model that needs none."""
 
     def __str__(self) -> str:
         """Name in files and in metrics.json."""

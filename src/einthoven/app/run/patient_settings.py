@@ -34,17 +34,14 @@ def check_measured(rows: Mapping[str, Row], scenarios: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class PatientSettings:
-    """Settings of every patient of a run, as builtins with sorted keys (see `run.plan.Plan`).
-
-    Attributes:
-        config: ranges and seeds of the draws.
-        patients: virtual and imported ones.
-        imported: imported patient -> its row of the sheet.
-    """
+    """Settings of every patient of a run, as builtins with sorted keys (see `run.plan.Plan`)."""
 
     config: Config
+    """Ranges and seeds of the draws."""
     patients: Sequence[str]
+    """Virtual and imported ones."""
     imported: Mapping[str, Row]
+    """Imported patient -> its row of the sheet."""
 
     @property
     def physiology_columns(self) -> dict[str, dict[str, float]]:

@@ -41,16 +41,14 @@ class Plan:
     """A checked config as names, counts and parameters; `Plan.of` makes it.
 
     Parameters are builtins with sorted keys, because Snakemake compares them by their text.
-
-    Attributes:
-        config: all settings.
-        splits: virtual patient -> train, val or test, without the excluded ones.
-        imported: imported patient -> its row of the sheet, without the excluded ones.
     """
 
     config: Config
+    """All settings."""
     splits: Mapping[str, str]
+    """Virtual patient -> train, val or test, without the excluded ones."""
     imported: Mapping[str, Row]
+    """Imported patient -> its row of the sheet, without the excluded ones."""
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -120,6 +118,11 @@ class Plan:
     def shown(self) -> list[str]:
         """Patients whose surfaces the report draws."""
         return sorted({*self.patients[:N_SHOWN], self.example})
+
+    @property
+    def beside_people(self) -> list[str]:
+        """Patients whose ECGs the report compares with recordings; none without recordings."""
+        return self.patients if self.config.audit.recordings else []
 
     @property
     def patient_pattern(self) -> str:

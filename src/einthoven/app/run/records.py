@@ -4,13 +4,14 @@ Every attempt starts the log anew and writes the records last, so records are th
 job, and no further files are needed. If a path has several records, the last one holds.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from einthoven.base.core.files import sha256_of
 
 PREFIX = "einthoven-record"
 _LINE = re.compile(PREFIX + r" (?P<sha256>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<path>.+)")
@@ -30,9 +31,7 @@ def record_lines(paths: Iterable[str | Path]) -> str:
     """Records of the files in or below the working directory; declared outputs must come first."""
     names = dict.fromkeys(os.path.relpath(path) for path in paths)
     kept = [name for name in names if not name.startswith("..") and Path(name).is_file()]
-    return "".join(
-        f"{PREFIX} {_sha256(Path(name))} {os.path.getsize(name)} {name}\n" for name in kept
-    )
+    return "".join(f"{PREFIX} {sha256_of(name)} {os.path.getsize(name)} {name}\n" for name in kept)
 
 
 def read_records(results: Path) -> dict[Path, Record]:
@@ -64,13 +63,8 @@ def _fault(record: Record, path: Path) -> str:
         size = path.stat().st_size
         if size != record.size:
             return f"{size} bytes, recorded were {record.size}"
-        return "" if _sha256(path) == record.sha256 else "SHA-256 differs from the record"
+        return "" if sha256_of(path) == record.sha256 else "SHA-256 differs from the record"
     except FileNotFoundError:
         return "missing"
     except OSError as error:
         return f"not readable ({error.strerror})"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -38,6 +38,8 @@ from einthoven.base.config.section import Count, Positive, Section, Seed, once, 
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 MAX_MODES = 10
 """Number of modes of the embedded heart and torso atlases."""
+LEAST_PEOPLE = 10
+"""Fewest people of a group that classifiers distinguish from another: two in each of five folds."""
 MAX_GRID = 1000
 """Number of electrode sites of a grid."""
 HEART_EDGE_MM = (0.5, 8.0)
@@ -57,6 +59,7 @@ HeartEdge = Annotated[float, Field(ge=HEART_EDGE_MM[0], le=HEART_EDGE_MM[1])]
 AtlasPath = Annotated[str, Field(description="path of an atlas file, or empty")]
 PatientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 SheetPath = Annotated[str, Field(description="path of a sheet of imported patients, or empty")]
+RecordingsPath = Annotated[str, Field(description="path of a folder of recordings, or empty")]
 SolverName = Literal["auto", "mumps", "pardiso", "cholmod", "amg"]
 
 
@@ -236,6 +239,16 @@ class EcgSettings(Section):
     ] = ["sinus", "lbbb", "crt"]
 
 
+class AuditSettings(Section):
+    """People's ECGs beside those of all patients, in the report; docs/how-to/judge-realism.md."""
+
+    recordings: RecordingsPath = ""
+    """Folder of recordings of people, with a sheet of them; needs scenario sinus, and at least ten
+    patients."""
+    healthy: bool = True
+    """Whether healthy adults alone are compared, as the sheet says."""
+
+
 class SdfSampleSettings(Section):
     """Points around all surfaces with four signed distances."""
 
@@ -287,6 +300,7 @@ class Config(Section):
     variation: VariationSettings = BY_DEFAULT
     atria: AtriaSettings = OFF
     ecg: EcgSettings = EcgSettings()
+    audit: AuditSettings = AuditSettings()
     sdf_samples: SdfSampleSettings = SdfSampleSettings()
     field_samples: FieldSampleSettings = FieldSampleSettings()
     dataset: DatasetSettings = DatasetSettings()
@@ -331,6 +345,14 @@ class Config(Section):
         known, given = self.known_scenarios, self.atria.scenarios
         names = [name for name in known if known[name].kind == RHYTHM] if given is None else given
         return self.atria.model_copy(update={"scenarios": names})
+
+    @model_validator(mode="after")
+    def _recordings_have_something_beside_them(self) -> Self:
+        if self.audit.recordings and "sinus" not in self.ecg.scenarios:
+            raise ValueError("audit.recordings needs sinus in ecg.scenarios")
+        if self.audit.recordings and self.cohort.n_patients < LEAST_PEOPLE:
+            raise ValueError(f"audit.recordings needs cohort.n_patients >= {LEAST_PEOPLE}")
+        return self
 
     @model_validator(mode="after")
     def _scenarios_are_known(self) -> Self:

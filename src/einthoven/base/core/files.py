@@ -262,10 +262,15 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
              if not isinstance(v, list)} for line in lines]  # fmt: skip
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text)
+
+
 def write_json(path: str | Path, data: Any) -> None:
     """Write JSON with sorted keys, atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    write_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: str | Path) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from einthoven.base.core.errors import BadInput, extra
+from einthoven.base.core.files import atomic
 
 
 def quiet_vtk() -> None:
@@ -39,6 +40,15 @@ def read_vtk(path: Path) -> Any:
         first = (errors or [failure])[0].partition("\n")[0]
         raise BadInput(f"{path}: not readable ({first}); incomplete, or another format?")
     return data
+
+
+def save_vtk(data: Any, path: Path) -> Path:
+    """Write VTK data; its format depends on the suffix, so the temporary file has it, too."""
+    with atomic(path) as temporary:
+        with_suffix = temporary.with_name(temporary.name + path.suffix)
+        data.save(with_suffix)
+        with_suffix.replace(temporary)
+    return path
 
 
 @contextmanager

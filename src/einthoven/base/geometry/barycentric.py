@@ -12,15 +12,12 @@ from einthoven.base.core.errors import BadInput
 
 @dataclass(frozen=True)
 class SkinPoints:
-    """Barycentric coordinates of points on one topology.
-
-    Attributes:
-        vertices: [point, 3] vertex ids of each point's triangle.
-        weights: [point, 3], non-negative, each row sums to one.
-    """
+    """Barycentric coordinates of points on one topology."""
 
     vertices: np.ndarray
+    """[point, 3] vertex ids of each point's triangle."""
     weights: np.ndarray
+    """[point, 3], non-negative, each row sums to one."""
 
     def only(self, kept: np.ndarray | list[int]) -> Self:
         """A subset of the points: [point] bool or ids."""
@@ -62,14 +59,7 @@ def cast_ray(
 ) -> np.ndarray:
     """First hit of a ray on the skin (Moeller and Trumbore 1997, 10.1080/10867651.1997.10487468).
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        origin: [3] mm.
-        direction: [3], any length but zero.
-
-    Returns:
-        [3] mm.
+    points [vertex, 3] mm, faces [face, 3], origin [3] mm, direction [3] of any length -> [3] mm.
 
     Raises:
         BadInput: the ray misses.

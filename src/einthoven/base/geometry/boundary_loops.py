@@ -16,13 +16,9 @@ STEPS_PER_EDGE = 8
 
 
 def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
-    """The boundary of a piece of surface, in the direction of its triangles.
+    """The boundary of a piece of surface [face, 3], in the direction of its triangles.
 
-    Args:
-        faces: [face, 3], consistently oriented.
-
-    Returns:
-        Vertex ids [corner] in order, one array per loop; the loop with the smallest id first.
+    Vertex ids [corner] in order, one array per loop; the loop with the smallest id first.
 
     Raises:
         StepFailed: edges with three triangles, inconsistent orientation, or a boundary that touches
@@ -58,17 +54,11 @@ def loops_of_sphere(faces: np.ndarray, n_loops: int) -> list[np.ndarray]:
 
 
 def smooth_loop(corners: np.ndarray, edge_mm: float) -> np.ndarray:
-    """A closed polygon without features shorter than `edge_mm`, finely sampled.
+    """A closed polygon [sample, 3] mm without features shorter than `edge_mm`, finely sampled.
 
     The filter 2 G - G^2 (G: Gaussian of half an edge) removes the staircase of a label boundary and
-    keeps curves to fourth order, where G alone would shrink them.
-
-    Args:
-        corners: [corner, 3] mm in order.
-        edge_mm: wanted length of the edges that will follow the loop.
-
-    Returns:
-        [sample, 3] mm.
+    keeps curves to fourth order, where G alone would shrink them. Corners are [corner, 3] mm in
+    order.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -114,7 +104,7 @@ def loop_area(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fill_loops(
     loops: list[np.ndarray], edge_mm: float, like: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangulate the region between boundary loops.
+    """Triangulate between boundary loops: points [vertex, 3] mm, faces oriented as the first.
 
     Loops are projected along the normal of the first one if they neither cross nor appear edge-on;
     otherwise the region is triangulated in space (`fill_in_space`).
@@ -125,9 +115,6 @@ def fill_loops(
         edge_mm: wanted edge length inside.
         like: points [vertex, 3] mm and faces [face, 3] of a surface to follow between the loops. By
             default, heights are harmonic: as smooth as the boundary allows.
-
-    Returns:
-        points [vertex, 3] mm and faces [face, 3], oriented as the first loop.
 
     Raises:
         StepFailed: the loops cross.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import write_text
 
 MM_PER_UNIT = 1e-3
 CORNERS = {"Tt": 4, "Tr": 3}
@@ -34,7 +34,7 @@ def write_carp(
     tags: np.ndarray,
     fibers: np.ndarray | None = None,
 ) -> list[Path]:
-    """Write base.pts, base.elem and, with fibres, base.lon.
+    """Write base.pts, base.elem and, with fibres, base.lon; return the files.
 
     Args:
         base: path without suffix.
@@ -42,9 +42,6 @@ def write_carp(
         cells: [cell, 4] tetrahedra or [cell, 3] triangles.
         tags: [cell] integers.
         fibers: [cell, 3] fibre directions or [cell, 6] with sheets; zero where there is none.
-
-    Returns:
-        The files written.
     """
     base = Path(base)
     kind = next(kind for kind, n in CORNERS.items() if n == cells.shape[1])
@@ -58,8 +55,7 @@ def write_carp(
     files = []
     for suffix, lines in texts.items():
         files.append(base.with_name(base.name + suffix))
-        with atomic(files[-1]) as temporary:
-            temporary.write_text("".join(lines))
+        write_text(files[-1], "".join(lines))
     return files
 
 

@@ -50,15 +50,10 @@ class Grid:
 def zero_level(
     values: np.ndarray, low: np.ndarray, spacing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Zero level set of values [z, y, x] on a grid by flying edges.
+    """Zero level set of values [z, y, x] on a grid by flying edges: points, faces [face, 3].
 
-    Args:
-        values: [z, y, x].
-        low: [3] mm, x, y, z of the first value.
-        spacing: [3] mm.
-
-    Returns:
-        points [vertex, 3] mm, faces [face, 3]; open where it leaves the grid.
+    The first value is at `low` [3] mm, x, y, z, the others at `spacing` [3] mm from each other. The
+    surface is open where it leaves the grid.
 
     Raises:
         StepFailed: the values do not change sign.

@@ -14,7 +14,7 @@ RINGS = 3
 def geodesic_distances(
     points: np.ndarray, faces: np.ndarray, sources: np.ndarray, rings: int = RINGS
 ) -> np.ndarray:
-    """Length of the shortest path from each source to each vertex.
+    """Shortest paths on a surface, [source, vertex] mm; infinite in other components.
 
     Steps are straight between vertices up to `rings` edges apart; more directions make the path
     less angular. The error of a straight step on a curved surface falls with the edge length
@@ -25,9 +25,6 @@ def geodesic_distances(
         faces: [face, 3] of a connected surface.
         sources: [source] vertices.
         rings: 1 or more.
-
-    Returns:
-        [source, vertex] mm; infinite in components without the source.
     """
     edges, _ = unique_edges(faces)
     n = len(points)

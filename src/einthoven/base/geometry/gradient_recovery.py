@@ -119,11 +119,7 @@ def _growing_fits(
     patches: sp.csr_array,
     neighbours: sp.csr_array,
 ) -> sp.csr_array:
-    """Weights [3 place, node]; patches that determine no polynomial grow until they do.
-
-    Raises:
-        BadInput: a patch never does.
-    """
+    """Weights [3 place, node]; patches that determine no polynomial grow until they do."""
     todo = np.arange(len(centres))
     parts, rows = [], []
     for k in range(MAX_ROUNDS):

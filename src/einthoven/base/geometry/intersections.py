@@ -6,17 +6,10 @@ from scipy.spatial import cKDTree
 
 
 def intersecting_pairs(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """All pairs of triangles in which an edge of one pierces the other.
+    """All pairs [pair, 2] of triangles in which an edge of one pierces the other, sorted.
 
-    Triangles that share a vertex may only meet there. Coplanar overlaps are not reported: they
-    enclose no volume on which a mesher could fail silently.
-
-    Args:
-        points: [node, 3] mm.
-        faces: [face, 3].
-
-    Returns:
-        [pair, 2] face indices, sorted.
+    points [node, 3] mm, faces [face, 3]. Triangles that share a vertex may only meet there.
+    Coplanar overlaps are not reported: they enclose no volume on which a mesher could fail.
     """
     pairs = _close_pairs(points, faces)
     return pairs[_cut(np.asarray(points, dtype=np.float64), faces, pairs)]

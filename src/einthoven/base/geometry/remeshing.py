@@ -58,7 +58,7 @@ def remesh_closed(
     feature_deg: float = 50,
     iterations: int = 12,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Near-equal triangles on a closed surface.
+    """Near-equal triangles on a closed surface: points [vertex, 3] mm, faces [face, 3] outward.
 
     Args:
         points: [vertex, 3] mm.
@@ -66,9 +66,6 @@ def remesh_closed(
         edge_mm: wanted edge length.
         feature_deg: edges with a larger angle between their triangles are kept; 180 keeps none.
         iterations: of splits, collapses, flips and smoothing.
-
-    Returns:
-        points [vertex, 3] mm, faces [face, 3] int32, outward.
 
     Raises:
         StepFailed: the result is not closed.
@@ -84,16 +81,10 @@ def remesh_closed(
 def remesh_to(
     points: np.ndarray, faces: np.ndarray, n_vertices: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A given number of near-uniform vertices on a closed surface.
+    """A given number of near-uniform vertices, at least 12, on a closed surface.
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], a closed surface.
-        n_vertices: of the new surface, at least 12.
-
-    Returns:
-        points [n_vertices, 3] mm on the given surface, and faces [2 n_vertices - 4, 3] int32 of a
-        sphere, oriented outwards.
+    points [vertex, 3] mm, faces [face, 3] -> points [n_vertices, 3] mm on the given surface, faces
+    [2 n_vertices - 4, 3] int32 of a sphere, oriented outwards.
 
     Raises:
         StepFailed: the result is not a sphere with that number of vertices.
@@ -114,16 +105,13 @@ def remesh_to(
 def relaxed(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, onto: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Even out triangles by sliding vertices on a surface.
+    """Even out triangles by sliding vertices on a surface: [vertex, 3] mm.
 
     Args:
         points: [vertex, 3] mm.
         faces: [face, 3].
         fixed: ids of vertices that do not move.
         onto: points [vertex, 3] mm and faces [face, 3] of the surface.
-
-    Returns:
-        [vertex, 3] mm.
     """
     import pyvista as pv
     from vtkmodules.vtkFiltersCore import vtkSmoothPolyDataFilter

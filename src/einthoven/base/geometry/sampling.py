@@ -8,16 +8,9 @@ from einthoven.base.geometry.simplex import triangle_area_vectors
 def points_on_surface(
     points: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points uniform by area, and the unit normals of their triangles.
+    """Points uniform by area [count, 3] mm, and the unit normals [count, 3] of their triangles.
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        count: number of points.
-        rng: random generator.
-
-    Returns:
-        points [count, 3] mm and normals [count, 3].
+    points [vertex, 3] mm, faces [face, 3].
     """
     area_vectors = triangle_area_vectors(points, faces)
     area = np.linalg.norm(area_vectors, axis=1)
@@ -30,15 +23,10 @@ def points_on_surface(
 
 
 def farthest_points(candidates: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
-    """Farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
+    """[n, 3] mm by farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5).
 
-    Args:
-        candidates: [candidate, 3] mm.
-        start: [3] mm; the nearest candidate is the first point.
-        n: number of points; a larger number keeps the first ones.
-
-    Returns:
-        [n, 3] mm.
+    The candidate [candidate, 3] nearest to the start [3] is the first; a larger n keeps the first
+    ones.
     """
     chosen = [int(np.linalg.norm(candidates - start, axis=1).argmin())]
     distance = np.linalg.norm(candidates - candidates[chosen[0]], axis=1)

@@ -101,16 +101,15 @@ def _sums(groups: np.ndarray, vectors: np.ndarray, n_groups: int) -> np.ndarray:
 def signed_distances(
     surfaces: Surfaces, queries: np.ndarray, backend: str = "einthoven"
 ) -> np.ndarray:
-    """Signed distances in the order of core.tags.SDF_SURFACES (Dokuchaev 2026, section 2.5).
+    """Signed distances [query, 4] mm, negative inside, in the order of core.tags.SDF_SURFACES.
+
+    They are those of Dokuchaev 2026, section 2.5.
 
     Args:
         surfaces: surfaces of a body.
         queries: [query, 3] mm.
         backend: 'einthoven' or 'vtk' (exact distance to the triangles), or 'mesh-to-sdf' (to a
             dense cloud of points on them, as in Dokuchaev 2026; slow).
-
-    Returns:
-        [query, 4] mm, negative inside.
 
     Raises:
         BadInput: NaN, wrong shapes, an unknown backend, or a surface without triangles.

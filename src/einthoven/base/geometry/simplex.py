@@ -11,13 +11,8 @@ TET_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 def unique_sides(sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each edge or face once, whatever the order of its nodes, and how often it occurs.
 
-    One number per side is sorted instead of rows, forty times faster than `np.unique(axis=0)`.
-
-    Args:
-        sides: [side, 2 or 3] nodes.
-
-    Returns:
-        Nodes [unique, 2 or 3], sorted within and between sides; counts [unique].
+    [side, 2 or 3] nodes -> [unique, 2 or 3], sorted within and between sides; counts [unique]. One
+    number per side is sorted instead of rows, forty times faster than `np.unique(axis=0)`.
 
     Raises:
         BadInput: faces with more than 2 million nodes, which one number cannot encode.
@@ -38,14 +33,9 @@ def tet_volumes(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def p1_gradients(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Gradients of the four barycentric coordinates.
+    """Gradients of the four barycentric coordinates; their sum is zero.
 
-    Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
-
-    Returns:
-        [cell, 4, 3] 1/mm; the sum over the four is zero.
+    points [node, 3] mm, cells [cell, 4] -> [cell, 4, 3] 1/mm.
 
     Raises:
         BadInput: a tetrahedron is flat.
@@ -59,15 +49,9 @@ def p1_gradients(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def cell_gradient(gradients: np.ndarray, cells: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Gradient of P1 functions in each cell.
+    """Gradient of P1 functions in each cell: [..., cell, 3] in units of `values` per mm.
 
-    Args:
-        gradients: [cell, 4, 3] from `p1_gradients`.
-        cells: [cell, 4].
-        values: [..., node].
-
-    Returns:
-        [..., cell, 3] in units of `values` per mm.
+    gradients [cell, 4, 3] of `p1_gradients`, cells [cell, 4], values [..., node].
     """
     return np.einsum("...ck,ckd->...cd", values[..., cells], gradients, optimize=True)
 
@@ -95,10 +79,7 @@ def enclosed_volume(points: np.ndarray, faces: np.ndarray) -> float:
 def normal_sd(points: np.ndarray, faces: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """SD [face] mm along the triangle normals n, for positions with covariance C: sqrt(n C n).
 
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3].
-        covariance: [3, 3] mm^2.
+    points [vertex, 3] mm, faces [face, 3], covariance [3, 3] mm^2.
     """
     area = triangle_area_vectors(points, faces)
     normal = area / np.linalg.norm(area, axis=1, keepdims=True)

@@ -11,18 +11,15 @@ from einthoven.base.geometry.triangles import unique_edges
 
 @dataclass(frozen=True, eq=False)
 class Minima:
-    """Local minima of a function on a surface, the lowest first.
-
-    Attributes:
-        nodes: [minimum] row of `points`.
-        values: [minimum].
-        prominence: [minimum] height of the lowest pass to a lower minimum above it; infinite for
-            the lowest of a connected surface.
-    """
+    """Local minima of a function on a surface, the lowest first."""
 
     nodes: np.ndarray
+    """[minimum] row of `points`."""
     values: np.ndarray
+    """[minimum]."""
     prominence: np.ndarray
+    """[minimum] height of the lowest pass to a lower minimum above it; infinite for the lowest of a
+    connected surface."""
 
     def kept(self, flags: np.ndarray) -> Self:
         """A subset of the minima."""
@@ -30,15 +27,11 @@ class Minima:
 
 
 def surface_minima(triangles: np.ndarray, values: np.ndarray) -> Minima:
-    """All local minima along the edges of a surface, with their prominences.
+    """All local minima of values [node] along the edges of triangles, with their prominences.
 
     Nodes are added from the lowest to the highest; where two basins meet, the one with the higher
     minimum ends (persistence of dimension zero of the sublevel sets; Edelsbrunner, Letscher and
-    Zomorodian 2002, doi:10.1007/s00454-002-2885-2).
-
-    Args:
-        triangles: [triangle, 3] rows of `values`.
-        values: [node]; nodes outside the triangles are ignored.
+    Zomorodian 2002, doi:10.1007/s00454-002-2885-2). Nodes outside the triangles are ignored.
     """
     check.finite("values", values[np.unique(triangles)])
     edges = unique_edges(np.asarray(triangles))[0]

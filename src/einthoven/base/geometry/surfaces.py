@@ -17,17 +17,14 @@ from einthoven.base.geometry.triangles import compact, face_edges, unique_edges
 
 @dataclass(frozen=True, eq=False)
 class Surfaces:
-    """Triangulated surfaces that may share vertices.
-
-    Attributes:
-        points: [vertex, 3] mm.
-        faces: [face, 3] vertex ids, oriented as in core.tags.
-        face_tags: [face] core.tags.Surface.
-    """
+    """Triangulated surfaces that may share vertices."""
 
     points: np.ndarray
+    """[vertex, 3] mm."""
     faces: np.ndarray
+    """[face, 3] vertex ids, oriented as in core.tags."""
     face_tags: np.ndarray
+    """[face] core.tags.Surface."""
 
     def tagged(self, *tags: Surface) -> np.ndarray:
         """Triangles of some surfaces: [face, 3]."""
@@ -78,10 +75,7 @@ class Surfaces:
 def check_closed(label: str, points: np.ndarray, faces: np.ndarray) -> None:
     """Check that each directed edge and its opposite occur once, and that the volume is positive.
 
-    Args:
-        label: name of the surface, for messages.
-        points: [vertex, 3] mm.
-        faces: [face, 3].
+    points [vertex, 3] mm, faces [face, 3]; the label names the surface in messages.
 
     Raises:
         BadInput: a condition is violated.

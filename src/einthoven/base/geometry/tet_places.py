@@ -8,27 +8,18 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class TetPlaces:
-    """Points as barycentric combinations of nodes; points outside take the nearest point inside.
-
-    Attributes:
-        nodes: [place, 4].
-        weights: [place, 4], sum 1; from 0 to 1 within 0.1 %.
-        gap: [place] mm, distance from the mesh; zero inside.
-    """
+    """Points as barycentric combinations of nodes; points outside take the nearest point inside."""
 
     nodes: np.ndarray
+    """[place, 4]."""
     weights: np.ndarray
+    """[place, 4], sum 1; from 0 to 1 within 0.1 %."""
     gap: np.ndarray
+    """[place] mm, distance from the mesh; zero inside."""
 
     @classmethod
     def of(cls, points: np.ndarray, cells: np.ndarray, places: np.ndarray) -> Self:
-        """Locate points in the cells of a mesh.
-
-        Args:
-            points: [node, 3] mm.
-            cells: [cell, 4], at least one.
-            places: [place, 3] mm.
-        """
+        """Locate places [place, 3] mm in a mesh, points [node, 3] mm, cells [cell, 4]."""
         import pyvista as pv
 
         cells, points = np.asarray(cells), np.asarray(points, float)

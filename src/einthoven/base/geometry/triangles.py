@@ -206,19 +206,11 @@ def mesh_plane(loops: list[np.ndarray], edge_mm: float) -> tuple[np.ndarray, np.
 def follow_boundary(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
-    """Deform a surface so that some vertices reach their targets and the others follow.
+    """Deform a surface so that some vertices reach targets, the others follow: [vertex, 3] mm.
 
     Each of several steps solves for the harmonic displacement on the current surface; a single step
-    folds triangles beside moving corners.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], the surface.
-        fixed: [vertex] bool, vertices with targets; vertices neither fixed nor on `faces` stay.
-        targets: [vertex, 3] mm.
-
-    Returns:
-        [vertex, 3] mm.
+    folds triangles beside moving corners. points and targets [vertex, 3] mm, faces [face, 3];
+    `fixed` [vertex] have targets, and vertices without a face stay.
     """
     step = np.where(fixed[:, None], targets - points, 0.0) / N_STEPS
     moved = np.array(points, dtype=float)
@@ -230,18 +222,10 @@ def follow_boundary(
 def extend_harmonically(
     points: np.ndarray, faces: np.ndarray, fixed: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
-    """Fill a surface from values on some vertices by solving Laplace's equation (P1).
+    """Fill a surface from values [vertex, component] on some vertices by Laplace's equation (P1).
 
-    The result is exact for linear functions on a flat surface.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], the surface; vertices that it does not use keep their values.
-        fixed: [vertex] bool, where `values` are given.
-        values: [vertex, component].
-
-    Returns:
-        [vertex, component].
+    The result is exact for linear functions on a flat surface. points [vertex, 3] mm, faces [face,
+    3]; `fixed` [vertex] are given, and vertices without a face keep their values.
     """
     from scipy.sparse.linalg import splu
 

@@ -17,15 +17,9 @@ from einthoven.base.geometry.surface_minima import apart, surface_minima
 
 
 def crossing_times(potentials: np.ndarray, time: np.ndarray, level: float) -> np.ndarray:
-    """First time at which a potential reaches a level, linear between samples.
+    """First time at which a potential reaches a level, linear between samples; NaN: never.
 
-    Args:
-        potentials: [node, time] of transmembrane kind.
-        time: [time] ms, rising.
-        level: in the unit of the potentials.
-
-    Returns:
-        [node] ms; NaN where the level is never reached.
+    potentials [node, time] of transmembrane kind, time [time] ms, rising -> [node] ms.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.
@@ -41,15 +35,10 @@ def crossing_times(potentials: np.ndarray, time: np.ndarray, level: float) -> np
 
 
 def upstroke_times(potentials: np.ndarray, time: np.ndarray, smooth: float = 0.0) -> np.ndarray:
-    """Time of the steepest upstroke of transmembrane potentials.
+    """Time [node] ms of the steepest upstroke of transmembrane potentials [node, time].
 
-    Args:
-        potentials: [node, time].
-        time: [time] ms, uniform.
-        smooth: SD in ms of the Gaussian whose derivative takes the slope; 0: plain differences.
-
-    Returns:
-        [node] ms, by a parabola through the three samples about the largest slope.
+    It is that of a parabola through the three samples about the largest slope, on a uniform axis
+    [time] ms. A Gaussian of SD `smooth` ms takes the slope; 0: plain differences.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.
@@ -69,7 +58,7 @@ def spatiotemporal_times(
     smooth: float = 0.0,
     falling: bool = True,
 ) -> np.ndarray:
-    """Time at which the downslope times the surface gradient's length is largest.
+    """[node] ms at which the downslope times the surface gradient's length is largest.
 
     A wavefront is steep in time and in space, a far-field deflection in time only: Erem et al.,
     EMBC 2011, doi:10.1109/IEMBS.2011.6091455.
@@ -80,9 +69,6 @@ def spatiotemporal_times(
         surface: points [node, 3] mm and faces [face, 3].
         smooth: SD in ms of the Gaussian in time.
         falling: unipolar electrograms; False: transmembrane potentials, which rise.
-
-    Returns:
-        [node] ms.
 
     Raises:
         BadInput: shapes that do not fit, or NaN.
@@ -95,13 +81,7 @@ def spatiotemporal_times(
 def gradient_lengths(points: np.ndarray, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Area-weighted RMS, over the triangles at a node, of the P1 surface gradient.
 
-    Args:
-        points: [node, 3] mm.
-        faces: [face, 3].
-        values: [node, time].
-
-    Returns:
-        [node, time], unit of the values per mm.
+    points [node, 3] mm, faces [face, 3], values [node, time] -> [node, time], their unit per mm.
     """
     corners = points[faces]
     normal = triangle_area_vectors(points, faces)
@@ -157,17 +137,14 @@ def _checked(potentials: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.n
 
 @dataclass(frozen=True)
 class ActivationErrors:
-    """Errors of activation times.
-
-    Attributes:
-        mean_absolute: mean of |estimate - truth|, ms.
-        correlation: Pearson's across nodes; 0 if the estimate does not vary.
-        n_missing: nodes at which the estimate has no time (NaN); they are excluded from the others.
-    """
+    """Errors of activation times."""
 
     mean_absolute: float
+    """Mean of |estimate - truth|, ms."""
     correlation: float
+    """Pearson's across nodes; 0 if the estimate does not vary."""
     n_missing: int
+    """Nodes at which the estimate has no time (NaN); they are excluded from the others."""
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
@@ -244,19 +221,11 @@ def breakthroughs(
     prominence: float,
     radius_mm: float,
 ) -> np.ndarray:
-    """Epicardial (or surface) breakthroughs of the wave, the earliest first.
+    """Epicardial (or surface) breakthroughs of the wave, the earliest first: rows of `points`.
 
-    They are local minima at least `prominence` earlier than any path to an earlier one and at least
-    `radius_mm` from those.
-
-    Args:
-        surface: points [node, 3] mm and faces [face, 3].
-        activation_time: [node] ms, complete.
-        prominence: ms.
-        radius_mm: mm.
-
-    Returns:
-        [breakthrough] rows of `points`.
+    They are local minima at least `prominence` ms earlier than any path to an earlier one and at
+    least `radius_mm` from those. The surface is points [node, 3] mm and faces [face, 3]; the
+    activation times [node] ms are complete.
 
     Raises:
         BadInput: NaN.

@@ -32,7 +32,7 @@ def activation_bound(
     potential_error: np.ndarray,
     dt: float,
 ) -> Bound:
-    """Both sides of the bound for V_m = U(t - tau), from C_Vm of `ecg.forward.source_energy`.
+    """Both sides [scenario, electrode] of the bound for V_m = U(t - tau), from `source_energy`.
 
     Args:
         source_energy: [scenario] C_Vm in mS^2 mV^2 ms / mm.
@@ -40,9 +40,6 @@ def activation_bound(
         grad_error: [electrode, cell, 3] grad(Z - Z^) in kOhm/mm.
         potential_error: [scenario, electrode, time] V - V^ in mV.
         dt: time step in ms.
-
-    Returns:
-        Sides of shape [scenario, electrode].
     """
     error = np.einsum("eci,eci,c->e", grad_error, grad_error, volume, optimize=True)
     left = dt * np.square(potential_error, dtype=np.float64).sum(axis=-1)

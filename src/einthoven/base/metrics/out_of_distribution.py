@@ -60,17 +60,14 @@ class OutOfDistributionCheck:
 
 @dataclass(frozen=True, eq=False)
 class FeatureDistribution:
-    """Normal distribution of features over the training.
-
-    Attributes:
-        mean: [feature].
-        whitening: [feature, component], to components of unit variance.
-        limit: distance that further draws of the distribution seldom exceed; NaN if unknown.
-    """
+    """Normal distribution of features over the training."""
 
     mean: Features
+    """[feature]."""
     whitening: Features
+    """[feature, component], to components of unit variance."""
     limit: float = float("nan")
+    """Distance that further draws of the distribution seldom exceed; NaN if unknown."""
 
     @classmethod
     def of_covariance(cls, mean: np.ndarray, covariance: np.ndarray) -> Self:
@@ -92,14 +89,10 @@ class FeatureDistribution:
 def hotelling_limit(n_features: int, n_train: int) -> float:
     """Mahalanobis distance that a share LEVEL of new draws of the distribution does not exceed.
 
-    For a known mean and covariance its square follows chi-square. They are estimated from few
-    draws, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which tends to
-    chi-square. If there are no more draws than features, the covariance is uninformative, and the
-    narrower chi-square limit puts every new draw out of distribution.
-
-    Args:
-        n_features: d.
-        n_train: n, draws from which mean and covariance were estimated.
+    For a known mean and covariance its square follows chi-square. They are estimated from n draws
+    of d features, so it follows Hotelling's d (n^2 - 1) / (n (n - d)) times F(d, n - d), which
+    tends to chi-square. If there are no more draws than features, the covariance is uninformative,
+    and the narrower chi-square limit puts every new draw out of distribution.
     """
     d, n = n_features, n_train
     if n <= d:

@@ -14,31 +14,25 @@ from einthoven.base.core.errors import BadInput
 
 @dataclass(frozen=True)
 class PotentialErrors:
-    """Errors of an estimate of the potentials of a heart.
-
-    Attributes:
-        re: relative error, eq. (19).
-        cc: correlation coefficient, eq. (20).
-        mse: mean squared error, eq. (21), squared unit of the potentials.
-        spatial_cc: median over time of the correlation across nodes.
-        temporal_cc: median over nodes of the correlation along time.
-    """
+    """Errors of an estimate of the potentials of a heart."""
 
     re: float
+    """Relative error, eq. (19)."""
     cc: float
+    """Correlation coefficient, eq. (20)."""
     mse: float
+    """Mean squared error, eq. (21), squared unit of the potentials."""
     spatial_cc: float
+    """Median over time of the correlation across nodes."""
     temporal_cc: float
+    """Median over nodes of the correlation along time."""
 
     @classmethod
     def of(cls, predicted: np.ndarray, reference: np.ndarray) -> Self:
-        """All errors of an estimate.
+        """All errors of an estimate; both are [node, time] in the same unit.
 
         A constant at a node, which a unipolar electrogram does not determine, does not matter to
         CC. An estimate that varies nowhere has correlation 0.
-
-        Args:
-            predicted, reference: [node, time], the same unit.
 
         Raises:
             BadInput: shapes differ, NaN, or a reference that is zero or does not vary in time.
@@ -64,10 +58,7 @@ class PotentialErrors:
 def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Pearson's correlation along time of each node whose reference varies: [at most node].
 
-    An estimate that does not vary has correlation 0.
-
-    Args:
-        predicted, reference: [node, time].
+    Both are [node, time]. An estimate that does not vary has correlation 0.
 
     Raises:
         BadInput: shapes differ, NaN, or no reference varies.
@@ -83,12 +74,9 @@ def temporal_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.nda
 
 
 def spatial_correlation(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Pearson's correlation across nodes at each time at which the reference varies.
+    """Pearson's correlation across nodes where the reference varies: [at most time].
 
     Arguments, errors and estimates that do not vary: as for `temporal_correlation`.
-
-    Returns:
-        [at most time].
     """
     return temporal_correlation(np.transpose(predicted), np.transpose(reference))
 

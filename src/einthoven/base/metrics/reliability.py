@@ -79,9 +79,7 @@ def gaussian_coverage(
 ) -> float:
     """Share of true values inside the central interval of N(predicted, sd^2) of a nominal level.
 
-    Args:
-        predicted, sd, reference: [any], the same unit.
-        level: 0.9 for the interval from the 5th to the 95th percentile.
+    Level 0.9 is the interval from the 5th to the 95th percentile; arrays are in the same unit.
 
     Raises:
         BadInput: shapes differ, NaN, a negative SD, or a level outside 0 to 1.

@@ -25,10 +25,7 @@ N_SURFACE_POINTS = 5_000
 
 
 def chamfer(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean distance to the closest point of the other cloud, both ways, halved: eq. (8).
-
-    Args:
-        first, second: [point, 3] mm.
+    """Mean distance between clouds [point, 3] mm to the closest point, both ways, halved: eq. (8).
 
     Raises:
         BadInput: NaN or an empty cloud.
@@ -56,18 +53,11 @@ def _mean_distance(one: Triangles, other: Triangles) -> float:
 def reconstruction_chamfer(
     truth: Surfaces, decoded: Callable[[np.ndarray], np.ndarray], n_grid: int = 64
 ) -> dict[str, dict[str, float]]:
-    """Chamfer distances of a decoded anatomy to the true one.
+    """Chamfer distances of a decoded anatomy: `interior_mm` and `surface_mm` of each surface.
 
     The torso is compared on a grid over the body, the heart's surfaces on a finer one over the
-    heart (Dokuchaev 2026: 128 points per side over the body).
-
-    Args:
-        truth: the patient's surfaces.
-        decoded: points [point, 3] mm -> signed distances [point, surface] mm.
-        n_grid: grid points per side.
-
-    Returns:
-        Per surface `interior_mm` and `surface_mm`.
+    heart (Dokuchaev 2026: 128 points per side over the body). `decoded` maps points [point, 3] mm
+    to signed distances [point, surface] mm.
 
     Raises:
         StepFailed: a decoded surface does not exist.

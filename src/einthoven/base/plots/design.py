@@ -14,13 +14,10 @@ SPLIT_MARKS = {"train": ("#0072B2", "o"), "val": ("#E69F00", "s"), "test": ("#00
 def coefficients_figure(
     heart: np.ndarray, torso: np.ndarray, pose: np.ndarray, split: np.ndarray
 ) -> Figure:
-    """Pairs of coefficients of the cohort, by split.
+    """Pairs of coefficients of the cohort, by split [patient] into train, val and test.
 
-    Args:
-        heart: [patient, mode] SD.
-        torso: [patient, mode] SD.
-        pose: [patient, 6] SD: three angles, two shifts, skin clearance.
-        split: [patient] train, val or test.
+    Heart and torso are [patient, mode] SD; the pose [patient, 6] SD has three angles, two shifts
+    and the clearance of the skin.
     """
     panels = (
         ("heart", heart, (0, 1), "mode 1 (SD)", "mode 2 (SD)"),
@@ -52,10 +49,7 @@ def samples_figure(
 ) -> Figure:
     """A 20 mm slab through the heart: where the signed distance and grad Z are sampled.
 
-    Args:
-        sdf_points: [sample, 3] mm; sdf: [sample, 4] mm.
-        field_points: [point, 3] mm; field_tissue: [point] tag.
-        tissues: tag -> name.
+    Samples [sample, 3] mm with distances [sample, 4] mm; points [point, 3] mm with tags [point].
     """
     height = field_points[field_tissue == min(tissues)].mean(axis=0)[2]
     figure = new_figure(9.5, 4.6)

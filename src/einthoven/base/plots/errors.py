@@ -60,10 +60,7 @@ def electrode_error_figure(
 ) -> Figure:
     """Mean angular error per patient and electrode (Fig. 7 of Dokuchaev 2026), electrodes sorted.
 
-    Args:
-        errors: method -> [patient, electrode] degrees, NaN for a patient who is missing.
-        electrodes: names of the columns.
-        patients: names of the rows.
+    Errors by method are [patient, electrode] degrees, NaN for a patient who is missing.
     """
     width = max(LEAST_WIDTH, 0.22 * len(electrodes) + 3.0)  # or titles are cut off
     figure = new_figure(width, 1.2 + (0.5 + 0.22 * len(patients)) * len(errors))
@@ -91,13 +88,9 @@ def torso_map_figure(
 ) -> Figure:
     """Values at electrodes drawn on the torso seen from the front (Fig. 8 of Dokuchaev 2026).
 
-    Electrodes on the back, if there are any, are drawn on the torso seen from behind.
-
-    Args:
-        skin_points: [node, 3] mm; skin_faces: [face, 3].
-        electrode_points: [electrode, 3] mm.
-        values: panel title -> [electrode].
-        label: name and unit of the value.
+    Electrodes on the back, if there are any, are drawn on the torso seen from behind. Skin points
+    [node, 3] mm, faces [face, 3], electrodes [electrode, 3] mm; title of a panel -> values
+    [electrode].
     """
     normal = _face_normals(skin_points, skin_faces)
     near = cKDTree(skin_points[skin_faces].mean(axis=1)).query(electrode_points)[1]
@@ -120,14 +113,10 @@ def torso_map_figure(
 
 
 def error_scale(values: Sequence[np.ndarray]) -> LogNorm:
-    """Logarithmic colour scale that several methods share.
+    """Logarithmic colour scale that several methods share; NaN is missing.
 
     Errors of methods differ tenfold. On a linear scale the worst, most often the pseudo lead field,
-    would leave all others one colour.
-
-    Args:
-        values: per method, not negative, NaN where missing; those below a thousandth of the largest
-            are drawn as that.
+    would leave all others one colour. Those below a thousandth of the largest are drawn as that.
     """
     known = np.concatenate([value[np.isfinite(value)] for value in values])
     top = float(known.max()) or 1.0
@@ -161,12 +150,7 @@ def _view(axes: Axes, points: np.ndarray, faces: np.ndarray, normal: np.ndarray,
 
 @house_style()
 def comparison_figure(rows: Mapping[str, tuple[float, float]], label: str) -> Figure:
-    """One bar a method with its standard deviation over patients.
-
-    Args:
-        rows: method -> (mean, standard deviation).
-        label: name and unit of the value.
-    """
+    """One bar a method: mean over patients, with its standard deviation."""
     figure = new_figure(6.5, 0.42 * len(rows) + 0.9)
     axes = figure.subplots()
     for k, (method, (mean, std)) in enumerate(rows.items()):
@@ -183,8 +167,7 @@ def comparison_figure(rows: Mapping[str, tuple[float, float]], label: str) -> Fi
 def reliability_figure(curves: Mapping[str, np.ndarray]) -> Figure:
     """Measured against stated median of the angular error; on the diagonal they agree.
 
-    Args:
-        curves: method -> [patient, 2, group] degrees: stated, measured.
+    Curves by method are [patient, 2, group] degrees: stated, measured.
     """
     figure = new_figure(5.2, 4.4)
     axes = figure.subplots()

@@ -21,17 +21,14 @@ MANY_TRIANGLES = 12000
 
 @dataclass(frozen=True, eq=False)
 class GivenPart:
-    """A surface or points of one file.
-
-    Attributes:
-        name: of the part.
-        points: [point, 3] in the file's unit and axes.
-        faces: [face, 3]; none of points alone.
-    """
+    """A surface or points of one file."""
 
     name: str
+    """Name of the part."""
     points: np.ndarray
+    """[point, 3] in the file's unit and axes."""
     faces: np.ndarray = field(default_factory=lambda: np.empty((0, 3), int))
+    """[face, 3]; none of points alone."""
 
     @property
     def legend(self) -> str:
@@ -43,17 +40,14 @@ class GivenPart:
 
 @dataclass(frozen=True, eq=False)
 class GivenLabels:
-    """A label image.
-
-    Attributes:
-        name: of the file.
-        labels: [i, j, k] integers.
-        spacing: [3] between voxels, in the header's unit.
-    """
+    """A label image."""
 
     name: str
+    """Name of the file."""
     labels: np.ndarray
+    """[i, j, k] integers."""
     spacing: np.ndarray
+    """[3] between voxels, in the header's unit."""
 
 
 @house_style()
@@ -62,11 +56,7 @@ def given_files_figure(
 ) -> Figure:
     """Three views of all parts, and three slices of a label image through the middle of its labels.
 
-    Args:
-        parts: surfaces and points, drawn together.
-        image: or None.
-        axes: names of x, y and z, with unit and direction.
-        title: of the figure.
+    The axes are the names of x, y and z, with unit and direction.
     """
     rows = bool(parts) + (image is not None)
     figure = new_figure(11.0, 4.4 * rows + 0.3)

@@ -46,17 +46,14 @@ HALO = (withStroke(linewidth=2.2, foreground="white"),)
 
 @dataclass(frozen=True)
 class Side:
-    """View direction of the camera, with the head up.
-
-    Attributes:
-        name: as a cardiologist calls it.
-        direction: [3] unit vector from the heart to the camera, patient frame.
-        ends: what of the patient is at the left and at the right of the picture.
-    """
+    """View direction of the camera, with the head up."""
 
     name: str
+    """Name as a cardiologist calls it."""
     direction: tuple[float, float, float]
+    """[3] unit vector from the heart to the camera, patient frame."""
     ends: tuple[str, str]
+    """Sides of the patient at the left and at the right of the picture."""
 
     @property
     def axes(self) -> np.ndarray:
@@ -76,17 +73,14 @@ SIDES = (
 
 @dataclass(frozen=True, eq=False)
 class HeartView:
-    """Surfaces of a heart that are drawn.
-
-    Attributes:
-        points: [node, 3] mm.
-        faces: [face, 3] triangles that carry values (epicardium), oriented outwards.
-        plain_faces: [face, 3] the rest (base, endocardia), drawn grey; there may be none.
-    """
+    """Surfaces of a heart that are drawn."""
 
     points: np.ndarray
+    """[node, 3] mm."""
     faces: np.ndarray
+    """[face, 3] triangles that carry values (epicardium), oriented outwards."""
     plain_faces: np.ndarray
+    """[face, 3] the rest (base, endocardia), drawn grey; there may be none."""
 
     @cached_property
     def nodes(self) -> np.ndarray:
@@ -121,24 +115,22 @@ class HeartView:
         return len(self.whole.ray_trace(start, end)[0]) == 0
 
     def isolines(self, values: np.ndarray, levels: Sequence[float]) -> pv.PolyData:
-        """Lines of equal values, with `value` and `Normals` at their points.
-
-        Args:
-            values: [node]. levels: of the lines.
-        """
+        """Lines of equal values [node], with `value` and `Normals` at their points."""
         return self._valued(values).contour(list(levels), scalars="value")
 
-    def image(
+    def images(
         self, values: np.ndarray, limits: tuple[float, float], colours: ListedColormap,
-        lines: pv.PolyData, side: Side,
-    ) -> np.ndarray:  # fmt: skip
-        """Picture of nodal values in bands of colour with isolines.
+        lines: pv.PolyData, sides: Sequence[Side],
+    ) -> list[np.ndarray]:  # fmt: skip
+        """Pictures of nodal values in bands of colour with isolines, one per side.
+
+        They have more than twice the pixels of a figure's panel, so edges are smooth there.
 
         Args:
             values: [node]. limits: lower edge of the first band, upper edge of the last.
             colours: one per band.
             lines: of `isolines`.
-            side: from which to look.
+            sides: from which to look.
         """
         width, height = self.half_size
         plotter = new_plotter(round(HEIGHT_PX * width / height), HEIGHT_PX)
@@ -149,17 +141,21 @@ class HeartView:
                          n_colors=colours.N, interpolate_before_map=True, show_scalar_bar=False,
                          smooth_shading=True, **SOFT)  # fmt: skip
         if lines.n_points:
-            plotter.add_mesh(lines, color="black", line_width=2.0, lighting=False)
+            plotter.add_mesh(lines, color="black", line_width=1.5, lighting=False)
+        found = [self._seen(plotter, side) for side in sides]
+        plotter.close()
+        return found
+
+    def _seen(self, plotter: pv.Plotter, side: Side) -> np.ndarray:
+        """Picture of a scene from one side, at the scale of all sides."""
         camera = plotter.camera
         camera.focal_point = self.centre
         camera.position = self.centre + DISTANCE_MM * np.array(side.direction)
         camera.up = (0.0, 0.0, 1.0)
-        camera.parallel_projection, camera.parallel_scale = True, height
+        camera.parallel_projection, camera.parallel_scale = True, self.half_size[1]
         plotter.renderer.reset_camera_clipping_range()
-        plotter.enable_anti_aliasing("ssaa")
-        image = np.asarray(plotter.screenshot(return_img=True))
-        plotter.close()
-        return image
+        plotter.render()  # a screenshot renders the first time alone
+        return np.array(plotter.screenshot(return_img=True))
 
     def _valued(self, values: np.ndarray) -> pv.PolyData:
         """The triangles that carry values, with normals."""
@@ -172,17 +168,14 @@ class HeartView:
 
 @dataclass(frozen=True)
 class Bands:
-    """A colour scale in bands; bright is early, as a cardiologist's maps have it.
-
-    Attributes:
-        label: of the colour bar, with the unit.
-        edges: of the bands, multiples of their width, ms.
-        cmap: matplotlib colour map whose lightness falls or rises throughout.
-    """
+    """A colour scale in bands; bright is early, as a cardiologist's maps have it."""
 
     label: str
+    """Label of the colour bar, with the unit."""
     edges: tuple[float, ...]
+    """Edges of the bands, multiples of their width, ms."""
     cmap: str = EARLY_IS_BRIGHT
+    """Matplotlib colour map whose lightness falls or rises throughout."""
 
     @classmethod
     def of(cls, label: str, values: np.ndarray) -> Self:
@@ -229,19 +222,16 @@ class Bands:
 
 @dataclass(frozen=True, eq=False)
 class HeartMap:
-    """One row of the figure.
-
-    Attributes:
-        title: what is shown, e.g. the scenario.
-        values: [node] ms.
-        bands: colour scale; rows that share one share its colour bar.
-        marks: nodes drawn as stars with their times, such as the earliest ones.
-    """
+    """One row of the figure."""
 
     title: str
+    """Title, e.g. the scenario."""
     values: np.ndarray
+    """[node] ms."""
     bands: Bands
+    """Colour scale; rows that share one share its colour bar."""
     marks: Sequence[int] = ()
+    """Nodes drawn as stars with their times, such as the earliest ones."""
 
 
 @house_style()
@@ -260,8 +250,7 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
     figure = new_figure(WIDTH_INCHES, len(maps) * (cell * height / width + 0.1) + 0.35)
     panels = figure.subplots(len(maps), len(SIDES), squeeze=False)
     for row, heart_map in zip(panels, maps):
-        for axes, side in zip(row, SIDES):
-            draw_heart_map(axes, heart, heart_map, side)
+        draw_heart_map(row, heart, heart_map)
         row[0].set_ylabel(fill(heart_map.title, TITLE_LETTERS), weight="bold")
     for axes, side in zip(panels[0], SIDES):
         axes.set_title(side.name)
@@ -272,13 +261,20 @@ def heart_maps_figure(heart: HeartView, maps: Sequence[HeartMap]) -> Figure:
     return figure
 
 
-def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> None:
-    """One side: picture, marks with their times, and labels of the isochrones."""
-    lines = heart.isolines(heart_map.values, heart_map.bands.edges[1:-1])
-    width, height = heart.half_size
+def draw_heart_map(row: Sequence[Axes], heart: HeartView, heart_map: HeartMap) -> None:
+    """Every side: picture, marks with their times, and labels of the isochrones."""
     edges, colours = heart_map.bands.edges, heart_map.bands.colours
-    image = heart.image(heart_map.values, (edges[0], edges[-1]), colours, lines, side)
-    axes.imshow(image, extent=(-width, width, -height, height))
+    lines = heart.isolines(heart_map.values, edges[1:-1])
+    images = heart.images(heart_map.values, (edges[0], edges[-1]), colours, lines, SIDES)
+    for axes, side, image in zip(row, SIDES, images):
+        show_picture(axes, heart, image, side)
+        taken = _draw_marks(axes, heart, heart_map, side)
+        for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
+            axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+
+
+def _draw_marks(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side) -> list[np.ndarray]:
+    """Stars with their times where they are seen; places of both, [2] mm."""
     taken = list[np.ndarray]()
     for node in heart_map.marks:
         if heart.is_visible(heart.points[node], side):
@@ -289,11 +285,18 @@ def draw_heart_map(axes: Axes, heart: HeartView, heart_map: HeartMap, side: Side
                           textcoords="offset points", size=8, weight="bold",
                           path_effects=HALO)  # fmt: skip
             taken += [place, place - (0.0, 0.6 * LABEL_GAP_MM)]
-    for text, (x, y) in _labels(heart, heart_map.bands, lines, side, taken):
-        axes.text(x, y, text, ha="center", va="center", size=7, path_effects=HALO)
+    return taken
+
+
+def show_picture(
+    axes: Axes, view: HeartView, image: np.ndarray, side: Side, size: float = 8
+) -> None:
+    """Picture of one side on axes in mm, with the patient's sides in letters of a size."""
+    width, height = view.half_size
+    axes.imshow(image, extent=(-width, width, -height, height))
     for x, letter in zip((0.02, 0.98), side.ends):
         axes.text(x, 0.02, letter, transform=axes.transAxes, color="#666666",
-                  ha="left" if x < 0.5 else "right", size=8)  # fmt: skip
+                  ha="left" if x < 0.5 else "right", size=size)  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 

@@ -10,6 +10,7 @@ left, the septum, which is the LV's, at the right.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,19 +52,18 @@ ESTIMATE_LINE = (0, (4, 1.2))
 
 @dataclass(frozen=True)
 class SegmentPlace:
-    """Position of one segment.
-
-    Attributes:
-        centre: x of the disc. inner, outer: radii. start, end: degrees from the right, rising.
-        name: number in the LV, R and number in the RV.
-    """
+    """Position of one segment."""
 
     centre: float
+    """x of the disc."""
     inner: float
     outer: float
+    """Radii."""
     start: float
     end: float
+    """Degrees from the right, rising."""
     name: str
+    """Number in the LV, R and number in the RV."""
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -89,17 +89,14 @@ def segment_places() -> tuple[SegmentPlace, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Bullseye:
-    """One bull's-eye.
-
-    Attributes:
-        title: such as endocardium.
-        values: [30] ms, AHA segments, then RV points; NaN where there is no value.
-        bands: colours; panels that share one share its colour bar.
-    """
+    """One bull's-eye."""
 
     title: str
+    """Title such as endocardium."""
     values: np.ndarray
+    """[30] ms, AHA segments, then RV points; NaN where there is no value."""
     bands: Bands
+    """Colours; panels that share one share its colour bar."""
 
 
 @house_style()
@@ -107,10 +104,6 @@ def bullseye_figure(panels: Sequence[Bullseye], columns: int = 2) -> Figure:
     """Bull's-eyes side by side, every value written into its segment.
 
     Lightness alone tells early from late, so they are read in grey and by the colour-blind.
-
-    Args:
-        panels: such as activation times and widths of their intervals.
-        columns: at most so many in a row.
 
     Raises:
         BadInput: not 30 values.
@@ -164,26 +157,25 @@ def _write(axes: Axes, place: SegmentPlace, text: str, colour: tuple[float, ...]
     """The value, and small above it the segment's number, in black or white."""
     ink = "black" if np.dot(colour, (0.299, 0.587, 0.114)) > 0.5 else "white"
     x, y = place.middle
-    axes.text(x, y - 0.12, text, ha="center", va="center", size=8, weight="bold", color=ink)
-    axes.text(x, y + 0.3, place.name, ha="center", va="center", size=6, color=ink)
+    inside: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "in_layout": False}
+    axes.text(x, y - 0.12, text, size=8, weight="bold", **inside)
+    axes.text(x, y + 0.3, place.name, size=6, **inside)
 
 
 @dataclass(frozen=True, eq=False)
 class VoltageTrace:
-    """V_m at one recording point.
-
-    Attributes:
-        title: of the panel, such as the point and its segment.
-        time: [time] ms. estimate: [time] mV.
-        reference: [time] mV; None of a recorded ECG, where nobody knows it.
-        interval: lower and upper end [time] mV of the estimate's interval; None: not stated.
-    """
+    """V_m at one recording point."""
 
     title: str
+    """Title of the panel, such as the point and its segment."""
     time: np.ndarray
+    """[time] ms."""
     estimate: np.ndarray
+    """[time] mV."""
     reference: np.ndarray | None = None
+    """[time] mV; None of a recorded ECG, where nobody knows it."""
     interval: tuple[np.ndarray, np.ndarray] | None = None
+    """Lower and upper end [time] mV of the estimate's interval; None: not stated."""
 
 
 def draw_voltage(axes: Axes, trace: VoltageTrace, interval_label: str = "90 % interval") -> None:
@@ -196,7 +188,7 @@ def draw_voltage(axes: Axes, trace: VoltageTrace, interval_label: str = "90 % in
     axes.plot(trace.time, trace.estimate, color=ESTIMATE_COLOUR, ls=ESTIMATE_LINE, lw=1.3,
               label="from the ECG")  # fmt: skip
     axes.axhline(0, color="#cccccc", lw=0.6, zorder=0)
-    axes.set(title=trace.title, xlabel="time (ms)", ylabel="$V_m$ (mV)",
+    axes.set(title=trace.title, xlabel="time (ms)", ylabel="Vₘ (mV)",
              xlim=(trace.time[0], trace.time[-1]))  # fmt: skip
 
 

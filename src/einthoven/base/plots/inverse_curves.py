@@ -58,20 +58,18 @@ def look_of(method: str) -> Look:
 
 @dataclass(frozen=True, eq=False)
 class TracePanel:
-    """Traces under one condition, such as a noise level.
-
-    Attributes:
-        title: the condition. estimates: method -> [time].
-        reference: [time] the true or recorded trace; None: unknown.
-        sd: method -> [time] standard deviation, drawn as a band of 90 % (1.645 SD), where stated.
-        activation: time that is marked and zoomed to; None: the steepest slope is zoomed to.
-    """
+    """Traces under one condition, such as a noise level."""
 
     title: str
+    """The condition."""
     estimates: Mapping[str, np.ndarray]
+    """Method -> [time]."""
     reference: np.ndarray | None = None
+    """[time] the true or recorded trace; None: unknown."""
     sd: Mapping[str, np.ndarray] | None = None
+    """Method -> [time] standard deviation, drawn as a band of 90 % (1.645 SD), where stated."""
     activation: float | None = None
+    """Time that is marked and zoomed to; None: the steepest slope is zoomed to."""
 
 
 @house_style()
@@ -148,12 +146,7 @@ def _inset(axes: Axes, time: np.ndarray, panel: TracePanel) -> None:
 def errors_figure(
     problems: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: int = 3
 ) -> Figure:
-    """Mean and SD of RE by method and noise.
-
-    Args:
-        problems: problem -> method -> noise -> row with `re` {mean, sd}, as scores' `summary`.
-        columns: of panels.
-    """
+    """Mean and SD of RE: problem -> method -> noise -> `re` {mean, sd}, as scores' `summary`."""
     every = (noise for its in problems.values() for row in its.values() for noise in row)
     levels = sorted(set(every), key=float)
     colours = {noise: COLOURS[k % len(COLOURS)] for k, noise in enumerate(levels)}

@@ -18,6 +18,7 @@ from einthoven.base.plots.heart_maps import (
     HeartView,
     Side,
     heart_maps_figure,
+    show_picture,
 )
 from einthoven.base.plots.style import house_style, new_figure
 
@@ -36,14 +37,12 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class ElectrodeMarks:
-    """Measured values drawn on a torso's map in the same colours.
-
-    Attributes:
-        points: [electrode, 3] mm. values: [electrode].
-    """
+    """Measured values drawn on a torso's map in the same colours."""
 
     points: np.ndarray
+    """[electrode, 3] mm."""
     values: np.ndarray
+    """[electrode]."""
 
 
 def closed_surface(points: np.ndarray, faces: np.ndarray) -> HeartView:
@@ -56,22 +55,16 @@ def draw_map(
     electrodes: ElectrodeMarks | None = None,
 ) -> None:  # fmt: skip
     """One surface from one side, with isolines, the ends of the picture, and electrodes."""
-    width, height = surface.half_size
     lines = surface.isolines(panel.values, scale.edges[1:-1])
     limits = scale.edges[0], scale.edges[-1]
     clipped = np.clip(panel.values, *limits)
-    image = surface.image(clipped, limits, scale.colours, lines, side)
-    axes.imshow(image, extent=(-width, width, -height, height))
+    (image,) = surface.images(clipped, limits, scale.colours, lines, [side])
+    show_picture(axes, surface, image, side, size=7)
     if electrodes is not None:
         seen = [surface.is_visible(point, side) for point in electrodes.points]
         x, y = surface.place(electrodes.points[seen], side).T
         axes.scatter(x, y, c=electrodes.values[seen], s=16, cmap=scale.colours, edgecolors="white",
                      norm=BoundaryNorm(scale.edges, scale.colours.N), linewidths=0.7)  # fmt: skip
-    for place, letter in zip((0.02, 0.98), side.ends):
-        axes.text(place, 0.02, letter, transform=axes.transAxes, color="#666666", size=7,
-                  ha="left" if place < 0.5 else "right")  # fmt: skip
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
     axes.set_xlabel(panel.caption, size=7)
 
 
@@ -109,12 +102,7 @@ def body_and_heart_figure(
 def activation_figure(
     heart: HeartView, activation_time: np.ndarray, activation_sd: np.ndarray | None
 ) -> Figure:
-    """Activation times from four sides and, where known, their standard deviations.
-
-    Args:
-        heart: the surface. activation_time: [node] ms, marked where it is earliest.
-        activation_sd: [node] ms.
-    """
+    """Activation times [node] ms from four sides and, where known, their standard deviations."""
     times = Bands.of("activation time (ms)", activation_time)
     earliest = (int(activation_time.argmin()),)
     rows = [HeartMap("activation time", activation_time, times, earliest)]

@@ -39,41 +39,35 @@ SHOWN = (-1.0, 2.0)
 
 @dataclass(frozen=True)
 class WaveLimits:
-    """Published limits of one wave, drawn at the cohort's time.
-
-    Attributes:
-        lead: of `core.names.LEADS`.
-        time: of the wave's peak, ms.
-        low, high: limits of its amplitude with its sign, mV; None where not published.
-        centre: median or mean of healthy people, mV, or None.
-        kind: percentile or clinical.
-        sex: female, male, or None for both.
-    """
+    """Published limits of one wave, drawn at the cohort's time."""
 
     lead: str
+    """Lead of `core.names.LEADS`."""
     time: float
+    """Time of the wave's peak, ms."""
     low: float | None
     high: float | None
+    """Limits of its amplitude with its sign, mV; None where not published."""
     centre: float | None
+    """Median or mean of healthy people, mV, or None."""
     kind: str
+    """Percentile or clinical."""
     sex: str | None = None
+    """Female, male, or None for both."""
 
 
 @dataclass(frozen=True, eq=False)
 class CohortEcg:
-    """ECGs of a cohort.
-
-    Attributes:
-        time: [time] ms from the QRS onset.
-        traces: [patient, 12, time] mV; NaN where a record ends.
-        sexes: [patient] female, male or None.
-        limits: published ones.
-    """
+    """ECGs of a cohort."""
 
     time: np.ndarray
+    """[time] ms from the QRS onset."""
     traces: np.ndarray
+    """[patient, 12, time] mV; NaN where a record ends."""
     sexes: Sequence[str | None]
+    """[patient] female, male or None."""
     limits: Sequence[WaveLimits] = ()
+    """Published ones."""
 
     @property
     def means(self) -> dict[str | None, np.ndarray]:

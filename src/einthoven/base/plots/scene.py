@@ -107,17 +107,14 @@ def coloured_figure(
 
 @dataclass(frozen=True)
 class Colouring:
-    """Drawing style of nodal values on a surface.
-
-    Attributes:
-        limits: ends of the colour scale.
-        cmap: matplotlib colour map.
-        opacity: of the surface.
-    """
+    """Drawing style of nodal values on a surface."""
 
     limits: tuple[float, float]
+    """Ends of the colour scale."""
     cmap: str = SEQUENTIAL
+    """Matplotlib colour map."""
     opacity: float = 1.0
+    """Opacity of the surface."""
 
 
 def heart_image(
@@ -130,11 +127,7 @@ def heart_image(
 ) -> np.ndarray:
     """Nodal values on a surface, with a line network (Purkinje tree, fibers).
 
-    Args:
-        points: [node, 3] mm; faces: [face, 3]; values: [node].
-        colouring: scale and opacity.
-        view: direction from which to look.
-        lines: points [k, 3] and edges [e, 2] to draw as lines.
+    points [node, 3] mm, faces [face, 3], values [node]; lines are points [k, 3] and edges [e, 2].
     """
     mesh = pv.PolyData.from_regular_faces(np.asarray(points, float), faces)
     mesh["value"] = values
@@ -152,10 +145,7 @@ def direction_lines(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Short lines along directions, lifted away from a middle: points [2 line, 3], edges [line, 2].
 
-    Args:
-        centres: [line, 3] mm.
-        directions: [line, 3], unit.
-        middle: [3] mm.
+    centres [line, 3] mm, directions [line, 3] unit vectors, middle [3] mm.
     """
     outwards = centres - middle
     lifted = centres + OFF_SURFACE_MM * outwards / np.linalg.norm(outwards, axis=1, keepdims=True)
@@ -170,10 +160,7 @@ def streamline_image(
 ) -> np.ndarray:
     """Streamlines of grad Z about the heart's surface (Figs. 2 and 5 of Dokuchaev 2026).
 
-    Args:
-        lines: each [k, 3] mm.
-        points: [node, 3] mm; faces: [face, 3] of the heart.
-        colour: of the lines.
+    Each line is [k, 3] mm; points [node, 3] mm, faces [face, 3] of the heart.
     """
     plotter = new_plotter(*SIZE_PX)
     heart = surface(points, faces)
@@ -192,16 +179,10 @@ def streamlines(
     seeds: np.ndarray,
     length_mm: float,
 ) -> list[np.ndarray]:
-    """Lines of a vector field through seed points, for drawing.
+    """Lines, each [k, 3] mm, of a vector field through seed points, for drawing.
 
-    Args:
-        points: [node, 3] mm; cells: [cell, 4].
-        gradient: [cell, 3], any unit; only its direction matters.
-        seeds: [seed, 3] mm.
-        length_mm: largest length to each side.
-
-    Returns:
-        Lines, each [k, 3] mm.
+    points [node, 3] mm, cells [cell, 4], seeds [seed, 3] mm; of the gradient [cell, 3] only the
+    direction matters. Lines have at most `length_mm` to each side.
     """
     grid = tetrahedra(points, cells)
     grid.cell_data["direction"] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
@@ -226,9 +207,8 @@ def anatomy_image(
 ) -> np.ndarray:
     """Torso with its heart and electrodes, from the front.
 
-    Args:
-        points: [vertex, 3] mm; faces: [face, 3]; face_tags: [face] core.tags.Surface.
-        electrodes: colour -> [electrode, 3] mm; black ones are drawn larger.
+    points [vertex, 3] mm, faces [face, 3], face_tags [face] core.tags.Surface. Electrodes,
+    [electrode, 3] mm by colour, are drawn larger in black.
     """
     plotter = new_plotter(620, 620)
     for tags, (colour, opacity) in SHOWN.items():
@@ -247,11 +227,9 @@ def anatomy_image(
 def mesh_image(
     points: np.ndarray, cells: np.ndarray, cell_tags: np.ndarray, origin: np.ndarray
 ) -> np.ndarray:
-    """Tetrahedra behind a frontal cut through a point, coloured by tissue.
+    """Tetrahedra behind a frontal cut through the origin [3] mm, coloured by tissue.
 
-    Args:
-        points: [node, 3] mm; cells: [cell, 4]; cell_tags: [cell] core.tags.Tissue.
-        origin: [3] mm.
+    points [node, 3] mm, cells [cell, 4], cell_tags [cell] core.tags.Tissue.
     """
     behind = points[cells].mean(axis=1)[:, 1] > origin[1]
     grid = tetrahedra(points, cells[behind])

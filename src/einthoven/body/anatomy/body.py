@@ -89,19 +89,16 @@ def place_heart(
 
 @dataclass(frozen=True, eq=False)
 class PlacedBody[Skin: Surfaces]:
-    """A torso in the patient frame, and a heart with its pose in it.
-
-    Attributes:
-        torso: skin in the patient frame.
-        heart: heart frame.
-        rotation: [3, 3]: patient = rotation @ heart + origin.
-        origin: [3] mm.
-    """
+    """A torso in the patient frame, and a heart with its pose in it."""
 
     torso: Skin
+    """Skin in the patient frame."""
     heart: HeartSurfaces
+    """Heart frame."""
     rotation: np.ndarray
+    """[3, 3]: patient = rotation @ heart + origin."""
     origin: np.ndarray
+    """[3] mm."""
 
     def surfaces(self) -> list[Surfaces]:
         """Surfaces of the heart in the patient frame, and the skin."""

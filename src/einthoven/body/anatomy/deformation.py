@@ -195,12 +195,9 @@ class Deformation:
     def summary(
         self, parameters: PatientParameters, config: models.AnatomySettings, whole: TorsoSurface
     ) -> dict[str, Any]:
-        """Summary of what was built, for an attribute of anatomy.npz.
+        """Summary of what was built in this attempt, for an attribute of anatomy.npz.
 
-        Args:
-            parameters: of this attempt.
-            config: the section as this patient has it.
-            whole: the torso before it was cut.
+        `whole` is the torso before it was cut.
         """
         heart, torso = self.heart, self.torso
         return {

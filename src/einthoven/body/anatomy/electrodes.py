@@ -71,16 +71,10 @@ def grid_electrodes(torso: TorsoSurface, sites: str = "front") -> np.ndarray:
 def sites_by_rules(
     points: np.ndarray, faces: np.ndarray, mark: Mapping[str, np.ndarray], middle: float
 ) -> dict[str, np.ndarray]:
-    """The electrodes of the 12-lead ECG from landmarks, by the clinical rules.
+    """The electrodes of the 12-lead ECG, with the ground, by the clinical rules: name -> [3] mm.
 
-    Args:
-        points: [vertex, 3] mm, skin in the patient frame.
-        faces: [face, 3].
-        mark: `RULE_LANDMARKS`, each [3] mm.
-        middle: x of the midline, mm.
-
-    Returns:
-        Name -> [3] mm, with the ground.
+    Skin points [vertex, 3] mm, patient frame; faces [face, 3]; `RULE_LANDMARKS`, each [3] mm; x of
+    the midline, mm.
 
     Raises:
         BadInput: a ray misses the skin: the landmarks are not on it.

@@ -56,23 +56,11 @@ SLACK_MM = 1.0
 """Tolerance of the test that one surface's box encloses another's."""
 
 
-def wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
-    """One closed surface around the myocardium, with the base cut by a plane.
+def _wall_between(lv: Piece, lv_epi: Piece, rv: Piece) -> Surfaces:
+    """One closed surface around the myocardium, outward: EPI, LV_ENDO, RV_ENDO and a plane BASE.
 
     The muscle is the region inside the LV's outside or within 3 mm of the RV cavity, but in neither
     cavity. Its boundary is found by marching cubes on the signed distances.
-
-    Args:
-        lv: LV cavity, closed, faces outward.
-        lv_epi: outside of the LV (or its muscle alone), closed, faces outward.
-        rv: RV cavity, closed, faces outward.
-
-    Returns:
-        EPI, LV_ENDO, RV_ENDO, BASE, outward.
-
-    Raises:
-        BadInput: the LV is not closed by a top.
-        StepFailed: the wall is not one closed surface.
     """
     up, height = _base_plane(lv, lv_epi, rv)
     across = np.linalg.svd(up[None])[2][1]
@@ -145,9 +133,6 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
     """Unit normal [3] and height in mm of the plane that cuts the base.
 
     The normal is that of the LV's top, where a step out of the cavity also leaves the LV.
-
-    Raises:
-        BadInput: there is no such place.
     """
     points, faces = lv
     area = triangle_area_vectors(points, faces)
@@ -169,22 +154,16 @@ def _base_plane(lv: Piece, lv_epi: Piece, rv: Piece) -> tuple[np.ndarray, float]
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
-    """The closed wall of both ventricles with its modes.
+    """The closed wall of both ventricles with its first modes, "ED" or "ES", in the atlas' frame.
 
-    Args:
-        folder: holds the three files of part `Both`.
-        phase: "ED" or "ES".
-        n_modes: number of modes to keep.
-
-    Returns:
-        ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE, in the atlas' frame.
+    The folder holds the three files of part `Both`. Tags are EPI, LV_ENDO, RV_ENDO, BASE.
 
     Raises:
         BadInput: a file is missing or malformed.
     """
     model = read_surfaces(folder, phase, n_modes)
     pieces = [_piece(model, tag) for tag in (Surface.LV_ENDO, Surface.EPI, Surface.RV_ENDO)]
-    return carry(model, wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
+    return carry(model, _wall_between(*pieces), sources=MOVED_BY, farthest_mm=FARTHEST_MM)
 
 
 def read_surfaces(folder: Path, phase: str, n_modes: int) -> ShapeModel:
@@ -214,11 +193,7 @@ def _files(folder: Path, phase: str) -> list[Path]:
 
 
 def _read_csv(path: Path) -> np.ndarray:
-    """Numbers of a CSV file, plain or gzipped.
-
-    Raises:
-        BadInput: the file is not a table of numbers.
-    """
+    """Numbers of a CSV file, plain or gzipped."""
     try:
         return np.loadtxt(path, delimiter=",", ndmin=1)
     except (OSError, ValueError, EOFError) as error:
@@ -260,11 +235,7 @@ def _name_parts(points: np.ndarray, faces: np.ndarray, parts: np.ndarray, path: 
 
 
 def _piece(model: ShapeModel, tag: Surface) -> Piece:
-    """One surface of the mean, closed and outward.
-
-    Raises:
-        BadInput: it is neither closed nor a shell with one opening.
-    """
+    """One surface of the mean, closed and outward."""
     import pyvista as pv
 
     faces = model.faces[model.face_tags == tag]

@@ -35,46 +35,40 @@ MAX_MODES = 100
 
 @dataclass(frozen=True)
 class Remote:
-    """One file to download.
-
-    Attributes:
-        name: file name that readers expect.
-        urls: addresses, tried in order.
-        sha256: of the file, or "" if none is published.
-        members: names to extract, if the file is a zip.
-    """
+    """One file to download."""
 
     name: str
+    """File name that readers expect."""
     urls: tuple[str, ...]
+    """Addresses, tried in order."""
     sha256: str = ""
+    """SHA-256 of the file, or "" if none is published."""
     members: tuple[str, ...] = ()
+    """Names to extract, if the file is a zip."""
 
 
 @dataclass(frozen=True)
 class PublishedAtlas:
-    """One atlas.
-
-    Attributes:
-        name: in `CATALOGUE`.
-        kind: "heart" or "torso".
-        reader: module of this package that reads its files.
-        title: one line.
-        source: publication.
-        licence: terms, in one line.
-        page: web page, if the addresses fail.
-        files: files to download; those of end-diastole where names contain the phase.
-        phases: phases of the cardiac cycle that it holds.
-    """
+    """One atlas."""
 
     name: str
+    """Name in `CATALOGUE`."""
     kind: str
+    """"heart" or "torso"."""
     reader: str
+    """Module of this package that reads its files."""
     title: str
+    """One line."""
     source: str
+    """Publication."""
     licence: str
+    """Terms, in one line."""
     page: str
+    """Web page, if the addresses fail."""
     files: tuple[Remote, ...]
+    """Files to download; those of end-diastole where names contain the phase."""
     phases: tuple[str, ...] = ("ED",)
+    """Phases of the cardiac cycle that it holds."""
 
     def file_names(self, phase: str) -> list[str]:
         """Names of the files that the reader needs; names without a phase hold all phases."""
@@ -102,11 +96,7 @@ CATALOGUE = {name: _read(name, entry) for name, entry in _TABLE.items()}
 
 
 def fetch_file(remote: Remote, folder: Path) -> None:
-    """Put one file into a folder, unless it exists with the right checksum.
-
-    Args:
-        remote: file to download; the members of a zip are extracted.
-        folder: target.
+    """Put one file into a folder, unless it exists with the right checksum; a zip is extracted.
 
     Raises:
         BadInput: no address delivers it complete and unchanged; nothing is left behind.
@@ -157,7 +147,7 @@ def unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
 
 
 def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: int = 20) -> Path:
-    """Make the atlas file of a published atlas.
+    """Make the atlas file of a published atlas, and return it.
 
     Args:
         name: in `CATALOGUE`.
@@ -165,9 +155,6 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
         to: folder of atlas files.
         phase: "ED" or "ES".
         n_modes: number of modes to keep.
-
-    Returns:
-        The file written.
 
     Raises:
         BadInput: unknown name or phase, no internet, or malformed files.
@@ -186,7 +173,7 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
                 f"{name}: no address for phase {phase} is known; pass the files with --from"
             )
         source = to / name
-        download(atlas, source)
+        _download(atlas, source)
     if not source.exists():
         raise BadInput(f"{source}: no such file or folder")
     with tempfile.TemporaryDirectory() as unpacked:
@@ -198,12 +185,8 @@ def fetch(name: str, source: Path | None, to: Path, phase: str = "ED", n_modes: 
     return out
 
 
-def download(atlas: PublishedAtlas, folder: Path) -> None:
-    """Download the files of an atlas into a folder.
-
-    Raises:
-        BadInput: a download failed; the message says where the files are and where to put them.
-    """
+def _download(atlas: PublishedAtlas, folder: Path) -> None:
+    """Download the files of an atlas into a folder; a failure says where to put them by hand."""
     logger.info("%s: %s", atlas.name, atlas.licence)
     for remote in atlas.files:
         step(f"fetching {remote.name}")

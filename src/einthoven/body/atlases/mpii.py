@@ -29,12 +29,10 @@ FOOT_MM = 60.0
 
 
 def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
-    """The body's shape model and the joints at which it is cut.
+    """The body's shape model, with its first modes, and the joints at which it is cut.
 
-    Args:
-        folder: holds the four files of one model (caesar, caesar-norm-wsx, caesar-norm-nh).
-        phase: not used for bodies; "ED" (the default of hearts).
-        n_modes: number of modes to keep.
+    The folder holds the four files of one model (caesar, caesar-norm-wsx, caesar-norm-nh). Bodies
+    have no phase but the default of hearts, "ED".
 
     Raises:
         BadInput: a file is missing or malformed.
@@ -67,11 +65,7 @@ def read(folder: Path, phase: str, n_modes: int) -> WholeBodyModel:
 
 
 def _variable(path: Path, name: str) -> np.ndarray:
-    """One variable of a Matlab file.
-
-    Raises:
-        BadInput: no such file, not readable, or without it.
-    """
+    """One variable of a Matlab file."""
     from scipy.io import loadmat
 
     if not path.is_file():
@@ -106,11 +100,7 @@ def _read_model(path: Path, n_points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _check_facing(mean: np.ndarray, joints: np.ndarray, folder: Path) -> None:
-    """Check that feet point to the front (smaller y) and that left is at larger x.
-
-    Raises:
-        BadInput: they do not.
-    """
+    """Check that feet point to the front (smaller y) and that left is at larger x."""
     feet = mean[mean[:, 2] < mean[:, 2].min() + FOOT_MM, 1]
     ankle = joints[list(ANKLES), 1].mean()
     if not ankle - feet.min() > feet.max() - ankle > -0.5 * FOOT_MM:

@@ -23,12 +23,10 @@ FARTHEST_MM = 8.0
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
-    """The adapted wall, moved by the modes of Bai 2015 that lie in the same folder.
+    """The adapted wall, moved by the first modes of Bai 2015.
 
-    Args:
-        folder: holds `heart_sur.vtp` and the three files of Bai 2015, part `Both`.
-        phase: "ED"; the adapted mean is end-diastolic.
-        n_modes: number of modes to keep.
+    The folder holds `heart_sur.vtp` and the three files of Bai 2015, part `Both`. The phase is
+    "ED": the adapted mean is end-diastolic.
 
     Raises:
         BadInput: a file is missing or malformed.

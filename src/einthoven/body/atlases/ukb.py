@@ -40,16 +40,11 @@ EXPLAINED_PERCENT = 1.0
 
 
 def read(folder: Path, phase: str, n_modes: int) -> ShapeModel:
-    """The closed wall of both ventricles with its modes.
+    """The closed wall of both ventricles with its first modes, at "ED" or "ES".
 
-    Args:
-        folder: holds `UKBRVLV.h5` and the two text files of the template; these may also lie in an
-            installed package `ukb-atlas`.
-        phase: "ED" or "ES".
-        n_modes: number of modes to keep.
-
-    Returns:
-        ShapeModel with tags EPI, LV_ENDO, RV_ENDO, BASE (the annuli of the four valves).
+    The folder holds `UKBRVLV.h5` and the two text files of the template; these may also lie in an
+    installed package `ukb-atlas`. Tags are EPI, LV_ENDO, RV_ENDO, BASE (the annuli of the four
+    valves).
 
     Raises:
         BadInput: a file is missing or malformed, or h5py is not installed.

@@ -70,12 +70,7 @@ def with_measured_fibers(ruled: Fibers, heart: Heart, measured: MeasuredTissue) 
 
     Sheets are those of the rule, made perpendicular to the fibre: n0 is the rule's without its
     component along the fibre (or s0 is, where n0 is nearly the fibre), and s0 = n0 x f0. Each fibre
-    has the sign that is nearest to the rule's.
-
-    Args:
-        ruled: rule-based fibres of the same heart.
-        heart: in the frame of `measured`.
-        measured: measured fibres.
+    has the sign that is nearest to the rule's. The heart is in the frame of `measured`.
     """
     f0, gap = measured.fiber_at(heart.centroids)
     f0 *= np.where(np.einsum("ci,ci->c", f0, ruled.f0) < 0, -1.0, 1.0)[:, None]
@@ -151,15 +146,12 @@ def frames_from_fields(values: np.ndarray, directions: np.ndarray, angles: Angle
 
 
 def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
-    """Right-handed frame whose second column is `psi`, its third `phi` made perpendicular to it.
+    """Frame [point, 3, 3] whose second column is `psi`, its third `phi` made perpendicular to it.
 
     Args:
         psi: [point, 3] apicobasal direction.
         phi: [point, 3] transmural direction. Where it is zero or parallel to `psi` (at the apex)
             any perpendicular is taken, for there is no circumferential direction.
-
-    Returns:
-        [point, 3, 3].
     """
     e1 = psi / np.linalg.norm(psi, axis=1, keepdims=True)
     scale = np.linalg.norm(phi, axis=1, keepdims=True)
@@ -174,13 +166,7 @@ def axis(psi: np.ndarray, phi: np.ndarray) -> np.ndarray:
 def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
     """Rotate frames by the fibre angle about the transmural axis, then the sheet angle about f0.
 
-    Args:
-        frame: [point, 3, 3] of `axis`.
-        alpha: [point] rad.
-        beta: [point] rad.
-
-    Returns:
-        [point, 3, 3] with columns f0, s0, n0.
+    Frames [point, 3, 3] of `axis`, angles [point] rad -> [point, 3, 3] with columns f0, s0, n0.
     """
     zero, one = np.zeros_like(alpha), np.ones_like(alpha)
     ca, sa, cb, sb = np.cos(alpha), np.sin(alpha), np.cos(beta), np.sin(beta)
@@ -190,18 +176,10 @@ def orient(frame: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray
 
 
 def bislerp(frame_a: np.ndarray, frame_b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Spherical interpolation from frame a (t = 0) to b (t = 1), up to the signs of the axes.
+    """Spherical interpolation of frames [point, 3, 3] from a (t = 0) to b (t = 1), t [point].
 
     It starts from that right-handed frame, among the four with the axes of a up to sign, which is
     nearest to b.
-
-    Args:
-        frame_a: [point, 3, 3].
-        frame_b: [point, 3, 3].
-        t: [point] in 0 to 1.
-
-    Returns:
-        [point, 3, 3].
     """
     x, y, z, w = Rotation.from_matrix(frame_a).as_quat().T
     end = Rotation.from_matrix(frame_b).as_quat()

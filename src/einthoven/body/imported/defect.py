@@ -12,6 +12,7 @@ from einthoven.base.core.log import logger
 from einthoven.base.core.vtk import quiet_vtk
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.plots.given_files import GivenLabels, GivenPart, given_files_figure
+from einthoven.base.plots.style import write_figures
 from einthoven.body.imported.read import parts_of, read_cloud, read_points, read_surface
 from einthoven.body.imported.sheet import Row
 from einthoven.body.segmentation.image import raw_labels
@@ -95,7 +96,7 @@ def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
                 draw(error, picture)
                 drawn = True
             else:
-                drawn = draw_overview(row, picture)
+                drawn = _draw_overview(row, picture)
         except Exception as failure:  # a machine without OpenGL, or a full disk
             logger.warning("no picture of what was refused: %s", failure)
             drawn = False
@@ -103,7 +104,7 @@ def refusals_drawn(row: Row, picture: Path) -> Iterator[None]:
         raise BadInput(f"{row.patient}: {error}{seen}") from error
 
 
-def draw_overview(row: Row, path: Path) -> bool:
+def _draw_overview(row: Row, path: Path) -> bool:
     """Write a PNG of all files of a patient, unchanged, in one frame; return whether there is one.
 
     Units and axes are those of the files, because either may be wrong; the figure shows what the
@@ -115,8 +116,7 @@ def draw_overview(row: Row, path: Path) -> bool:
     stated = f"unit {row.unit or 'not stated'}, axes {row.axes or 'not stated'}"
     title = f"{row.patient}: the files as they are; {stated}"
     figure = given_files_figure(parts, image, _axes(row), title)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    write_figures({path.name: figure}, path.parent)
     return True
 
 

@@ -18,14 +18,11 @@ HALF_SLAB_MM = 80.0
 
 
 def unit_of(stated: str, extents: dict[str, float]) -> tuple[str, list[str]]:
-    """The unit of all files of a patient.
+    """The unit of all files of a patient, and a note if it was found by size.
 
     Args:
         stated: mm, cm, m, um, or auto: by size.
         extents: "heart" and "torso" -> longest side of the bounding box in the file's unit.
-
-    Returns:
-        The unit, and a note if it was found by size.
 
     Raises:
         BadInput: an unknown unit, or implausible sizes in it; with a guess if there is one.
@@ -84,7 +81,7 @@ def to_patient_frame(axes: str) -> np.ndarray:
 def body_origin(
     points: np.ndarray, faces: np.ndarray, heart_centre: np.ndarray, pose: str
 ) -> np.ndarray:
-    """Origin of the virtual bodies' patient frame in the given frame.
+    """Origin [3] mm of the virtual bodies' patient frame in the given frame.
 
     Its transverse position follows from the centroid of the skin around the heart, its height from
     the heart itself; both are placed as in the atlas' mean body. The ends of the torso thus do not
@@ -96,9 +93,6 @@ def body_origin(
         faces: [face, 3], the skin.
         heart_centre: [3] mm, centroid of the heart's outside by area.
         pose: name of the mean pose of the virtual bodies that it is compared with (`MEAN_POSES`).
-
-    Returns:
-        [3] mm.
 
     Raises:
         BadInput: there is no skin around the heart.

@@ -28,18 +28,15 @@ UPRIGHT_DEG, FREE_DEG = 4.0, 90.0
 
 @dataclass(frozen=True)
 class InferredTorso:
-    """The torso of a row that has none.
-
-    Attributes:
-        torso: skin along the patient's axes.
-        turn: rotation [3, 3] from the axes of the evidence: patient = evidence @ turn; the identity
-            if the row states its axes.
-        note: one line for the user: the evidence, and the expected error.
-    """
+    """The torso of a row that has none."""
 
     torso: TorsoSurface
+    """Skin along the patient's axes."""
     turn: np.ndarray
+    """Rotation [3, 3] from the axes of the evidence: patient = evidence @ turn; the identity if the
+    row states its axes."""
     note: str
+    """One line for the user: the evidence, and the expected error."""
 
     def electrodes(self) -> dict[str, np.ndarray]:
         """The nine electrodes and the ground by the rules on this skin."""
@@ -103,14 +100,8 @@ def typical_pose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose of a heart whose files do not give it: the mean of virtual patients, or a random one.
 
-    Args:
-        row: of the sheet.
-        heart: in the heart frame.
-        torso: in the patient frame.
-        mean: of `pose.MEAN_POSES`, that of the virtual patients.
-
-    Returns:
-        rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin.
+    Rotation [3, 3] and origin [3] mm: patient = rotation @ heart + origin. The heart is in the
+    heart frame, the torso in the patient frame; the mean is one of `pose.MEAN_POSES`.
 
     Raises:
         StepFailed: the heart does not fit.

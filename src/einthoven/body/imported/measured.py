@@ -98,11 +98,7 @@ def _numbers(path: Path) -> np.ndarray:
 
 
 def _vectors(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    """Unit vectors [node or cell, 3], NaN where the length is zero.
-
-    Raises:
-        BadInput: the values are not vectors.
-    """
+    """Unit vectors [node or cell, 3], NaN where the length is zero."""
     if values.ndim != 2 or values.shape[1] != 3:
         raise BadInput(f"{path}: fiber={name}: shape {values.shape}; three components are needed")
     length = np.linalg.norm(values, axis=1, keepdims=True)
@@ -113,11 +109,7 @@ def _vectors(values: np.ndarray, name: str, path: Path) -> np.ndarray:
 
 
 def _times(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    """Times [node or cell, 1], NaN where there is no activation.
-
-    Raises:
-        BadInput: not numbers, or the span is implausible for an activation.
-    """
+    """Times [node or cell, 1], NaN where there is no activation."""
     if values.ndim != 1:
         raise BadInput(f"{path}: time={name}: shape {values.shape}; one number each is needed")
     known = np.where(values == NEVER, np.nan, values.astype(float))
@@ -132,11 +124,7 @@ def _times(values: np.ndarray, name: str, path: Path) -> np.ndarray:
 
 
 def _on_nodes(values: np.ndarray, mesh: Values, what: str) -> np.ndarray:
-    """Nodal means [node, k] of cell values, over the surrounding cells that have a value.
-
-    Raises:
-        BadInput: the number of values matches neither nodes nor cells.
-    """
+    """Nodal means [node, k] of cell values, over the surrounding cells that have a value."""
     if len(values) == len(mesh.points):
         return values
     if len(values) != len(mesh.cells):
@@ -158,11 +146,7 @@ def _direction(tensors: np.ndarray) -> np.ndarray:
 
 
 def check_holes(measured: MeasuredTissue, heart: Surfaces) -> list[str]:
-    """Text on how far values are extrapolated, in the common frame.
-
-    Args:
-        measured: of the patient's files.
-        heart: the surfaces of the muscle's future mesh.
+    """Text on how far values are extrapolated to the muscle's future mesh, in the common frame.
 
     Raises:
         Defect: a place of the heart's surface or of its own mesh is too far from any value.

@@ -114,11 +114,7 @@ def _path(place: str | Path, folder: Path) -> Path:
 
 
 def _pairs(text: str, field: str) -> dict[str, str]:
-    """`epi=a lv=b` -> words and values.
-
-    Raises:
-        BadInput: an unknown word, or one that is missing.
-    """
+    """`epi=a lv=b` -> words and values."""
     pairs = dict(item.partition("=")[::2] for item in text.split())
     if unknown := set(pairs) - set(TAG_WORDS):
         raise BadInput(

@@ -46,13 +46,9 @@ UNTANGLING_ROUNDS = 12
 
 
 def even_out(surface: Surfaces) -> tuple[Surfaces, str]:
-    """Remesh slivers and their neighbours, tag by tag, so that boundaries of tags stay.
+    """Remesh slivers of a closed surface, mm, and their neighbours, tag by tag; list the changes.
 
-    Args:
-        surface: closed and oriented, mm.
-
-    Returns:
-        The surface and a list of changes.
+    Boundaries of tags stay.
     """
     bad = _slivers(surface)
     n = int(bad.sum())
@@ -102,14 +98,9 @@ def _remeshed(surface: Surfaces, chosen: np.ndarray, tag: int) -> Surfaces:
 
 
 def repair_closed(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
-    """Make a surface closed, simple and oriented outwards.
+    """Make a surface, in mm, closed, simple and oriented outwards; one line per repair.
 
-    Args:
-        name: heart or torso, for messages.
-        surface: as read, in mm.
-
-    Returns:
-        The repaired surface and one line per repair.
+    The name, heart or torso, is for messages.
 
     Raises:
         Defect: a defect that cannot be repaired safely, with its place.

@@ -132,11 +132,7 @@ def read_sheet(path: str | Path) -> list[Row]:
 def _bodies(
     known: Mapping[str, str], folder: str, physiology: Mapping[str, float], where: str
 ) -> list[Row]:
-    """The row of a line, and one row per additional random body.
-
-    Raises:
-        BadInput: contradictory fields, or text instead of numbers.
-    """
+    """The row of a line, and one row per additional random body."""
     _check_torso(known, where)
     text = {key: known.get(key) or "0" for key in ("height_cm", "weight_kg", "bodies")}
     try:
@@ -161,11 +157,7 @@ def _bodies(
 
 
 def _check_torso(known: Mapping[str, str], where: str) -> None:
-    """Check what only a patient without a torso may state, and that it is complete.
-
-    Raises:
-        BadInput: a field is not allowed or missing.
-    """
+    """Check what only a patient without a torso may state, and that it is complete."""
     inferred, pose = not known.get("torso"), known.get("pose") or POSES[0]
     if pose not in POSES:
         raise BadInput(f"{where}: pose: {pose!r} is none of {', '.join(POSES)}")
@@ -187,11 +179,7 @@ def _check_torso(known: Mapping[str, str], where: str) -> None:
 
 
 def _physiology(line: Mapping[str, str], where: str) -> Mapping[str, float]:
-    """Column -> value of the non-empty physiology columns of the cohort's sheet.
-
-    Raises:
-        BadInput: not a number.
-    """
+    """Column -> value of the non-empty physiology columns of the cohort's sheet."""
     found: dict[str, float] = {}
     for column in COLUMNS:
         if text := line.get(column):

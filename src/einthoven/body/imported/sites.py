@@ -27,16 +27,13 @@ MARGIN_MM = 40.0
 def imported_sites(
     points: np.ndarray, faces: np.ndarray, given: dict[str, np.ndarray], sites: str = "front"
 ) -> tuple[Sites, list[str]]:
-    """All electrode sites on a torso.
+    """All electrode sites on a torso, and a list of what was moved or generated.
 
     Args:
         points: [vertex, 3] mm, skin in the patient frame.
         faces: [face, 3].
         given: name -> [3] mm: electrodes, and landmarks (`LANDMARKS`) for those that are missing.
         sites: region of the grid, "front" or "around".
-
-    Returns:
-        The sites, and a list of what was moved or generated.
 
     Raises:
         Defect: a given place is far from the skin.

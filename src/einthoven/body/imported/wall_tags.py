@@ -37,16 +37,13 @@ GIVE_TAGS = "give a tag for every triangle or vertex"
 
 
 class Pockets(NamedTuple):
-    """A regular grid around a wall.
-
-    Attributes:
-        low: [3] mm, centre of the first voxel.
-        label: [i, j, k] 1 and 2 in the two largest cavities, as deep as they are separate from each
-            other and from outside; -1 in the wall; 0 elsewhere.
-    """
+    """A regular grid around a wall."""
 
     low: np.ndarray
+    """[3] mm, centre of the first voxel."""
     label: np.ndarray
+    """[i, j, k] 1 and 2 in the two largest cavities, as deep as they are separate from each other
+    and from outside; -1 in the wall; 0 elsewhere."""
 
     def sees_out(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         """Whether [point] the view from points on the wall along their normals is free."""
@@ -61,18 +58,11 @@ class Pockets(NamedTuple):
         return self.label[tuple(np.clip(ids, 0, np.array(self.label.shape) - 1).T)]
 
 
-def find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
+def _find_pockets(points: np.ndarray, faces: np.ndarray) -> Pockets:
     """Both cavities of a closed wall around two ventricles, open at any number of valves.
 
     A ball is rolled over the outside (morphological closing). What is neither wall nor reached by
     the ball is cavity. The radius grows until two deep cavities remain.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], closed.
-
-    Raises:
-        BadInput: there are no two such cavities.
     """
     from scipy.ndimage import distance_transform_edt, label
 
@@ -128,19 +118,13 @@ def _spread_over(corners: np.ndarray) -> np.ndarray:
 
 
 def tag_wall(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Tags of a closed wall by its shape.
+    """Tags of a closed wall by its shape: [face] int8 (core.tags.Surface).
 
     Deep in the cavities a face is endocardium, and opposite to that epicardium. From there each of
     the three surfaces extends to the shortest cut along a convex crease (isolating minimum cuts,
     Dahlhaus et al. 1994, 10.1137/S0097539792225297). What remains between them is the base: annuli
-    of valves, flat or curved. `is_left` distinguishes the ventricles.
-
-    Args:
-        points: [vertex, 3] mm.
-        faces: [face, 3], closed, without valve caps.
-
-    Returns:
-        [face] int8 (core.tags.Surface).
+    of valves, flat or curved. `is_left` distinguishes the ventricles. points [vertex, 3] mm, faces
+    [face, 3] without valve caps.
 
     Raises:
         BadInput: there are not two ventricles, or they cannot be distinguished.
@@ -183,7 +167,7 @@ def _seeds(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.nda
     """Tags [face] of unambiguous faces; 0 elsewhere. Left and right are not decided here."""
     from scipy.spatial import cKDTree
 
-    pockets = find_pockets(points, faces)
+    pockets = _find_pockets(points, faces)
     centres = points[faces].mean(axis=1)
     ahead = np.stack([pockets.at(centres + k * STEP_MM * normals) for k in (1, 2)])
     cavity = np.maximum(ahead.max(axis=0), 0)
@@ -255,11 +239,8 @@ def _parted(points: np.ndarray, faces: np.ndarray, tags: np.ndarray) -> np.ndarr
 def is_left(points: np.ndarray, endo: np.ndarray, other_endo: np.ndarray, epi: np.ndarray) -> bool:
     """Whether `endo` is the left ventricle's: its free wall is thicker, its cavity rounder.
 
-    Roundness is the volume as a share of the convex hull's; the RV wraps around the LV.
-
-    Args:
-        points: [vertex, 3] mm.
-        endo: [face, 3], an open cavity; other_endo: likewise; epi: [face, 3].
+    Roundness is the volume as a share of the convex hull's; the RV wraps around the LV. points
+    [vertex, 3] mm; faces [face, 3] of two open cavities and the epicardium.
 
     Raises:
         BadInput: the two criteria disagree, or the difference is too small.

@@ -37,23 +37,20 @@ LEAST_MEDIAN_MM = {Surface.LV_ENDO: 1.5, Surface.RV_ENDO: 0.3}
 
 @dataclass(frozen=True)
 class Thickening:
-    """Record of the thickening of one wall.
-
-    Attributes:
-        inner: the endocardium, which is unchanged.
-        outer: the surface that was moved.
-        places: [place, 3] mm, vertices of the endocardium with too thin a wall; the thinnest first.
-        n_vertices: of that endocardium.
-        thinnest_mm: least thickness before.
-        moved_mm: largest displacement of a vertex.
-    """
+    """Record of the thickening of one wall."""
 
     inner: Surface
+    """The endocardium, which is unchanged."""
     outer: Surface
+    """The surface that was moved."""
     places: np.ndarray
+    """[place, 3] mm, vertices of the endocardium with too thin a wall; the thinnest first."""
     n_vertices: int
+    """Number of vertices of that endocardium."""
     thinnest_mm: float
+    """Least thickness before."""
     moved_mm: float
+    """Largest displacement of a vertex."""
 
     def __str__(self) -> str:
         wall = {Surface.LV_ENDO: "LV's wall", Surface.RV_ENDO: "RV's wall"}[self.inner]
@@ -66,18 +63,11 @@ class Thickening:
 
 
 def thickened(heart: Surfaces, least_mm: float) -> tuple[Surfaces, list[Thickening]]:
-    """A wall or a heart with walls of at least `least_mm`.
+    """A wall or a heart with walls of at least `least_mm`, and a record of too thin ones.
 
     Vertices of the outer surface near a thin place move across the wall, together with their
-    neighbours, until no vertex of the endocardium is too close.
-
-    Args:
-        heart: tagged EPI, LV_ENDO and RV_ENDO, which do not intersect.
-        least_mm: wanted thickness.
-
-    Returns:
-        The surfaces, and a record of each wall that was too thin. A wall may stay slightly thinner
-        where it is thin on both sides of a vertex.
+    neighbours, until no vertex of the endocardium is too close. A wall may stay slightly thinner
+    where it is thin on both sides of a vertex.
     """
     done: list[Thickening] = []
     for inner, outer in WALLS:

@@ -23,7 +23,7 @@ MAX_ROUNDS = 6
 UNBOUNDED = 1e22
 
 
-def mesh_volumes(
+def _mesh_volumes(
     surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, folder: Path
 ) -> dict[str, np.ndarray | int]:
     """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
@@ -31,10 +31,6 @@ def mesh_volumes(
     Cells that are bad because of their surface nodes remain. The diagonals beneath them are flipped
     and everything is meshed again. If no diagonal can be flipped, the sizes change by 3 %, which
     gives another mesh. The last round's mesh is returned unchecked; the caller checks it.
-
-    Returns:
-        points (the given ones first), cells, cell_tags, faces (some diagonals flipped), and the
-        numbers of flips and nodes moved.
     """
     n_flips, n_given = 0, len(surfaces.points)
     grids = size_grids(surfaces, electrode_points, config)
@@ -162,7 +158,7 @@ def main(job_path: str, result_path: str) -> int:
     gmsh.option.setNumber("General.Verbosity", 0)
     try:
         surfaces = Surfaces(*(arrays[name] for name in ("points", "faces", "face_tags")))
-        result = mesh_volumes(surfaces, arrays["electrode_points"], config, Path(job_path).parent)
+        result = _mesh_volumes(surfaces, arrays["electrode_points"], config, Path(job_path).parent)
     except Exception as error:  # gmsh raises plain Exception with its last message
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1

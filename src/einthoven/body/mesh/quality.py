@@ -23,18 +23,11 @@ Edges = dict[tuple[int, ...], list[int]]
 
 
 def gamma_quality(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Three times the inscribed over the circumscribed radius: 1 regular, 0 flat.
+    """Three times the inscribed over the circumscribed radius, [cell] in [0, 1]: 1 regular, 0 flat.
 
     gamma = 3 r / R with r = 3 V / (face areas) and 24 V R = sqrt(s (s - 2a) (s - 2b) (s - 2c)),
     where a, b, c are the products of opposite edge lengths and s their sum (Crelle's formula).
-    This is gmsh's `gamma`; flat and inverted cells get 0.
-
-    Args:
-        points: [node, 3] mm.
-        cells: [cell, 4].
-
-    Returns:
-        [cell] in [0, 1].
+    This is gmsh's `gamma`; flat and inverted cells get 0. points [node, 3] mm, cells [cell, 4].
     """
     origin = points[cells[:, 0]]
     ab, ac, ad = (points[cells[:, k]] - origin for k in (1, 2, 3))
@@ -145,7 +138,7 @@ DIRECTIONS = _even_directions(N_DIRECTIONS)
 
 
 def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces, int]:
-    """Flip the diagonal of two surface triangles under each bad cell.
+    """Flip the diagonal of two surface triangles under each bad cell, and count the flips.
 
     A mesher that must keep its boundary cannot remove a cell whose four nodes lie on one smooth
     surface and which owns two of its triangles: the cell is as flat as the surface there. With
@@ -156,9 +149,6 @@ def flip_diagonals(surfaces: Surfaces, bad_cells: np.ndarray) -> tuple[Surfaces,
     Args:
         surfaces: all triangles; only two of one tag are flipped.
         bad_cells: [cell, 4] vertex ids of the cells to get rid of, inner nodes beyond.
-
-    Returns:
-        The surfaces (same order and tags) and the number of flips.
     """
     points, faces, face_tags = surfaces.points, surfaces.faces.copy(), surfaces.face_tags
     index = {tuple(sorted(face)): k for k, face in enumerate(faces.tolist())}

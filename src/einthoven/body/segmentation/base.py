@@ -38,16 +38,12 @@ BELOW_MM, WHOLE = 6.0, 0.85
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A plane across a heart.
-
-    Attributes:
-        axes: [3, 3], columns: from LV to RV in the plane, the second in-plane axis, from apex to
-            base.
-        origin: [3] mm, a point of the plane.
-    """
+    """A plane across a heart."""
 
     axes: np.ndarray
+    """[3, 3], columns: from LV to RV in the plane, the second in-plane axis, from apex to base."""
     origin: np.ndarray
+    """[3] mm, a point of the plane."""
 
     def above(self, places: np.ndarray) -> np.ndarray:
         """Height [place] mm of places [place, 3] mm above the plane."""
@@ -115,14 +111,8 @@ def _plane_of_ends(stack: Stack, top: int) -> tuple[np.ndarray, float] | None:
     """The plane z = slopes @ (x, y) + height in which the heart's columns end, if it is oblique.
 
     A column that is labelled in one slice and not in the next ends between them; the plane is the
-    least squares fit to the middles of these intervals.
-
-    Args:
-        stack: upright.
-        top: the topmost complete slice.
-
-    Returns:
-        slopes [2] and height in mm; None if the columns end in one slice, or in no plane.
+    least squares fit to the middles of these intervals. None if the columns end in one slice, or in
+    no plane.
     """
     polygons, foot = stack.contours["epi"], max(top - FOOT_SLICES, 0)
     corners = np.concatenate(polygons[foot])

@@ -27,23 +27,20 @@ MIN_SINE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class LabelImage:
-    """Labels on a grid.
-
-    Attributes:
-        labels: [i, j, k] integers, or [i, j, k, phase].
-        steps: [3, 3] mm: column a is the step to the next voxel along index a, in LPS (x left, y
-            back, z head), which is the patient frame up to its origin. The columns need be neither
-            perpendicular nor right-handed.
-        origin: [3] mm, centre of the first voxel.
-        unit: unit in the header, or empty.
-        oriented: whether the header states directions.
-    """
+    """Labels on a grid."""
 
     labels: np.ndarray
+    """[i, j, k] integers, or [i, j, k, phase]."""
     steps: np.ndarray
+    """[3, 3] mm: column a is the step to the next voxel along index a, in LPS (x left, y back, z
+    head), which is the patient frame up to its origin. The columns need be neither perpendicular
+    nor right-handed."""
     origin: np.ndarray
+    """[3] mm, centre of the first voxel."""
     unit: str = ""
+    """Unit in the header, or empty."""
     oriented: bool = True
+    """Whether the header states directions."""
 
     @property
     def spacing(self) -> np.ndarray:
@@ -202,11 +199,7 @@ _SIGN = {"left": 1.0, "right": -1.0, "posterior": 1.0, "anterior": -1.0, "superi
 
 
 def _metaimage(path: Path) -> LabelImage:
-    """The image of a .mha file, in mm and LPS.
-
-    Raises:
-        BadInput: a key is missing, or there are fewer values than the header says.
-    """
+    """The image of a .mha file, in mm and LPS."""
     header, data = _header(path)
     if missing := [k for k in ("NDims", "DimSize", "ElementType", "ElementDataFile")
                    if k not in header]:  # fmt: skip

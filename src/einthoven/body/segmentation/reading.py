@@ -48,26 +48,23 @@ def axis_matrix(axes: str) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class Reading:
-    """Settings for reading one file.
-
-    Attributes:
-        labels: role -> its values in the image.
-        other: values that are background.
-        phase: of a 4-D image; None for a 3-D one.
-        unit: if the header states none: mm, cm, m, um.
-        axes: directions of the image's first, second and third index, a letter each of L R P A S I,
-            instead of the header's.
-        rv_wall: mm, of the RV's free wall if it has no label.
-        pixel: mm, of the images on which contours were drawn.
-    """
+    """Settings for reading one file."""
 
     labels: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Role -> its values in the image."""
     other: tuple[int, ...] = ()
+    """Values that are background."""
     phase: int | None = None
+    """Phase of a 4-D image; None for a 3-D one."""
     unit: str = ""
+    """Unit if the header states none: mm, cm, m, um."""
     axes: str = ""
+    """Directions of the image's first, second and third index, a letter each of L R P A S I,
+    instead of the header's."""
     rv_wall: float = 3.0
+    """Thickness in mm of the RV's free wall if it has no label."""
     pixel: float = 1.5
+    """Thickness in mm of the images on which contours were drawn."""
 
     @classmethod
     def parse(cls, text: str) -> "Reading":

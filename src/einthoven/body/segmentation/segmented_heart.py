@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from einthoven.base.core.errors import BadInput, EinthovenError
-from einthoven.base.core.files import atomic
 from einthoven.base.core.log import step
 from einthoven.base.core.tags import Surface
+from einthoven.base.core.vtk import save_vtk
 from einthoven.base.geometry.simplex import enclosed_volume, normal_sd
 from einthoven.base.geometry.surfaces import Surfaces, check_closed
 from einthoven.body.anatomy.shape.pieces import capped
@@ -37,18 +37,15 @@ TORSO_MM = 4.0
 
 @dataclass(frozen=True, eq=False)
 class SegmentedHeart:
-    """A heart from a label image or a contour stack.
-
-    Attributes:
-        wall: EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin);
-            closed, outward from the muscle, without valve caps.
-        covariance_mm2: [3, 3], positional covariance of its surfaces: see `grid_covariance`.
-        notes: assumptions, dropped parts and thickened walls.
-    """
+    """A heart from a label image or a contour stack."""
 
     wall: Surfaces
+    """EPI, LV_ENDO, RV_ENDO, BASE in LPS mm (the patient's axes, the scanner's origin); closed,
+    outward from the muscle, without valve caps."""
     covariance_mm2: np.ndarray
+    """[3, 3], positional covariance of its surfaces: see `grid_covariance`."""
     notes: list[str]
+    """Assumptions, dropped parts and thickened walls."""
 
     @property
     def surface_sd_mm(self) -> np.ndarray:
@@ -79,10 +76,7 @@ def write_wall(heart: SegmentedHeart, path: Path) -> None:
     mesh = pv.PolyData.from_regular_faces(heart.wall.points, heart.wall.faces)
     mesh.cell_data["face_tags"] = heart.wall.face_tags
     mesh.cell_data["surface_sd_mm"] = heart.surface_sd_mm
-    with atomic(path) as temporary:
-        vtp = temporary.with_suffix(".vtp")
-        mesh.save(vtp)
-        vtp.replace(temporary)
+    save_vtk(mesh, path)
 
 
 def is_label_image(place: str) -> bool:

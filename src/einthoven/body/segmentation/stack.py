@@ -86,10 +86,8 @@ def grid_covariance(steps: np.ndarray) -> np.ndarray:
     """Positional covariance [3, 3] mm^2 of a surface that is known on a grid only.
 
     A surface across an index is known to within one step s of it, uniformly: s^2 / 12. Along a unit
-    normal n the variance is n C n. Observer variability is not included.
-
-    Args:
-        steps: [3, 3] mm, from one voxel to the next, as columns.
+    normal n the variance is n C n. Observer variability is not included. Columns of `steps` [3, 3]
+    mm lead from one voxel to the next.
     """
     return steps @ steps.T / 12
 
@@ -214,17 +212,14 @@ def outward_piece(points: np.ndarray, faces: np.ndarray) -> Mesh:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """Slices of a region, and those beyond its ends that continue it.
-
-    Attributes:
-        heights: [slice] mm, ascending.
-        values: g [slice, point] mm^2.
-        radii: r [slice] mm.
-    """
+    """Slices of a region, and those beyond its ends that continue it."""
 
     heights: np.ndarray
+    """[slice] mm, ascending."""
     values: np.ndarray
+    """G [slice, point] mm^2."""
     radii: np.ndarray
+    """R [slice] mm."""
 
     @classmethod
     def of(cls, stack: Stack, name: str, plane: np.ndarray, unknown: np.ndarray) -> Self:

@@ -106,8 +106,7 @@ def _refuse_any(path: Path, faults: Iterable[Fault]) -> None:
 def check_store(path: str | Path) -> Summary:
     """Check every byte, the structure and the values of a patient or consolidated store.
 
-    Args:
-        path: a .zarr.zip file, or the folder of an unzipped store, which has no seal.
+    An unzipped store has no seal.
 
     Raises:
         BadInput: one line that names the file and each variable at fault.

@@ -30,11 +30,7 @@ _IN_GROUPS = {key: variable for key, variable in by_key(DATASET_LAYOUT).items() 
 
 
 def _find(patient: zarr.Group, key: str) -> zarr.Array[Any]:
-    """The patient's array for one of the consolidated store: in the same group, or in `anatomy`.
-
-    Raises:
-        BadInput: the patient store does not have it.
-    """
+    """The patient's array for one of the consolidated store: in the same group, or in `anatomy`."""
     elsewhere = f"anatomy/{key.partition('/')[2]}"
     return array_of(patient, elsewhere if key not in patient and elsewhere in patient else key)
 
@@ -57,11 +53,7 @@ def _create_groups(root: zarr.Group, first: zarr.Group, n_patients: int) -> None
 
 
 def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str | Path) -> None:
-    """Fill row `index` of every array from one patient's store.
-
-    Raises:
-        BadInput: a shape, a coordinate or a unit differs from the first patient's.
-    """
+    """Fill row `index` of every array from one patient's store."""
     for key, variable in _IN_GROUPS.items():
         source, target = _find(patient, key), array_of(root, key)
         if _is_shared(variable):
@@ -77,11 +69,7 @@ def _copy_patient(root: zarr.Group, patient: zarr.Group, index: int, path: str |
 
 
 def _read_roots(stores: Sequence[str | Path]) -> tuple[list[str], list[str], list[str]]:
-    """Names, splits and sexes of all patients, from the attributes alone.
-
-    Raises:
-        BadInput: a store is not a patient store, or a patient occurs twice.
-    """
+    """Names, splits and sexes of all patients, from the attributes alone."""
     names, splits, sexes = [], [], []
     for path in stores:
         with open_store(path) as root:
@@ -138,8 +126,7 @@ def consolidate(
 def row_faults(path: str | Path, patients: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """File and fault of each patient whose own store differs from its row in the consolidated one.
 
-    Args:
-        path: a sound consolidated store. patients: sound stores of its patients.
+    All stores are sound.
     """
     with open_store(path) as root:
         rows = {name: row for row, name in enumerate(values_of(root, "patient").tolist())}

@@ -94,7 +94,11 @@ FIELD = (
 )
 SETTING = Variable("setting", "setting", "str", "1", "setting, with its unit in the name")
 PHYSIOLOGY = Variable(
-    "value", "setting", "float64", "of the setting", "speeds and durations of the patient"
+    "value",
+    "setting",
+    "float64",
+    "of the setting",
+    "speeds, durations and drawn conductivities of the patient",
 )
 _SIGNAL, _LEADS = "scenario electrode time", "scenario lead time"
 ECG = (

@@ -66,10 +66,8 @@ def store_at(path: str | Path) -> ZipStore | LocalStore | FsspecStore:
 def open_group(path: str | Path, group: str, split: str | None = None) -> xr.Dataset:
     """One group of the consolidated store with the coordinates `patient`, `split` and `sex`.
 
-    Args:
-        path: the consolidated store.
-        group: cohort, electrode, sdf, field or ecg.
-        split: keep only these patients (train, val or test).
+    The groups are cohort, electrode, sdf, field and ecg; a split (train, val or test) keeps only
+    its patients.
 
     Raises:
         BadInput: no such group or split.

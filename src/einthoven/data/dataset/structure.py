@@ -78,11 +78,9 @@ type Arrays = Mapping[str, "zarr.Array[Any]"]
 def array_faults(
     found: Mapping[str, Any], members: Members, variables: Mapping[str, Variable]
 ) -> Iterator[Fault]:
-    """Arrays that are missing, or differ from their row in the layout.
+    """Arrays that are missing, or differ from their row in the layout, both by key.
 
-    Args:
-        found: key -> what the store has there, None for nothing.
-        members: of the store. variables: of the layout, by key.
+    What is found is None for nothing.
     """
     sizes = dict(SIZES)
     for key, variable in variables.items():
@@ -179,11 +177,7 @@ def _short(value: Any) -> str:
 
 
 def coordinate_faults(coordinates: Mapping[str, Sequence[Any]]) -> Iterator[Fault]:
-    """Coordinates that are not unique, not the layout's, or not the same in all groups.
-
-    Args:
-        coordinates: key in the store -> values.
-    """
+    """Coordinates, by key, that are not unique, not the layout's, or not the same in all groups."""
     first: dict[str, str] = {}
     for key, values in coordinates.items():
         name = key.rpartition("/")[2]
@@ -202,9 +196,7 @@ def coordinate_faults(coordinates: Mapping[str, Sequence[Any]]) -> Iterator[Faul
 def id_fault(variable: Variable, values: np.ndarray, sizes: Mapping[str, int]) -> str:
     """Ids of nodes or cells that do not exist, or unknown tags; empty if there are none.
 
-    Args:
-        variable: of the layout. values: of its array, or of one patient's row.
-        sizes: dimension -> length.
+    Values are of the variable's array, or of one patient's row; `sizes` are lengths by dimension.
     """
     if (dim := IDS.get(variable.name, "")) in sizes and values.size:
         if values.min() < 0 or values.max() >= sizes[dim]:

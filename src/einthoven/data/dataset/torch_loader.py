@@ -153,11 +153,7 @@ class ExampleStream(IterableDataset[dict[str, Any]]):
 
 
 def _opened(path: str, variables: Sequence[str]) -> zarr.Group:
-    """The root of a consolidated store that has these variables.
-
-    Raises:
-        BadInput: it does not, or is no such store.
-    """
+    """The root of a consolidated store that has these variables."""
     try:
         root = zarr.open_group(store_at(path), mode="r")
     except BadInput:

@@ -38,54 +38,55 @@ class Pose(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Anatomy(Stage):
-    """A body in the patient frame, mm.
-
-    Attributes:
-        points: [vertex, 3]. faces: [face, 3]. face_tags: [face] core.tags.Surface.
-        site_names: [site] electrode sites, of which the first ones carry an electrode.
-        site_points: [site, 3] on the skin. ground_point: [3] RL.
-        heart_rotation: [3, 3], patient = rotation @ heart + origin. heart_origin: [3].
-        latent_pca: [pca] SD; NaN for imported patients, who have no atlas coefficients.
-        torso_box: [2, 3] minimum and maximum of the skin.
-        landmark_names: [landmark]. landmark_points: [landmark, 3].
-        volumes_ml: lv, rv, myocardium.
-        split: train, val, test or imported.
-        repairs: repairs of an imported patient's files.
-        frame: how an imported patient's frame was found.
-        augmentation: changes to the shape models' body, and how often it was drawn again.
-        surface_covariance_mm2: [3, 3], positional covariance of the surfaces of a heart from
-            images: voxels and the gaps between slices (`segmentation.stack.grid_covariance`).
-        measured_points, measured_cells, measured_fiber, measured_time, measured_scenario: arrays of
-            `measured`, for an imported heart with its own fibres or activation.
-    """
+    """A body in the patient frame, mm."""
 
     stage = "anatomy"
     of_some = frozenset({"repairs", "frame", "augmentation", "surface_covariance_mm2",
                          "measured_scenario"})  # fmt: skip
 
     points: np.ndarray
+    """[vertex, 3]."""
     faces: np.ndarray
+    """[face, 3]."""
     face_tags: np.ndarray
+    """[face] core.tags.Surface."""
     site_names: np.ndarray
+    """[site] electrode sites, of which the first ones carry an electrode."""
     site_points: np.ndarray
+    """[site, 3] on the skin."""
     ground_point: np.ndarray
+    """[3] RL."""
     heart_rotation: np.ndarray
+    """[3, 3], patient = rotation @ heart + origin."""
     heart_origin: np.ndarray
+    """[3]."""
     latent_pca: np.ndarray
+    """[pca] SD; NaN for imported patients, who have no atlas coefficients."""
     torso_box: np.ndarray
+    """[2, 3] minimum and maximum of the skin."""
     landmark_names: np.ndarray
+    """[landmark]."""
     landmark_points: np.ndarray
+    """[landmark, 3]."""
     volumes_ml: dict[str, float] = field(default_factory=dict)
+    """Volumes of lv, rv and myocardium."""
     split: str
+    """Train, val, test or imported."""
     repairs: list[str] | None = None
+    """Repairs of an imported patient's files."""
     frame: Any = None
+    """Way in which an imported patient's frame was found."""
     augmentation: dict[str, Any] | None = None
+    """Changes to the shape models' body, and how often it was drawn again."""
     surface_covariance_mm2: list[list[float]] | None = None
+    """[3, 3], positional covariance of the surfaces of a heart from images: voxels and the gaps
+    between slices (`segmentation.stack.grid_covariance`)."""
     measured_points: np.ndarray | None = None
     measured_cells: np.ndarray | None = None
     measured_fiber: np.ndarray | None = None
     measured_time: np.ndarray | None = None
     measured_scenario: str | None = None
+    """Arrays of `measured`, for an imported heart with its own fibres or activation."""
 
     def save(self, path: str | Path, *others: Stage) -> None:
         """Write anatomy.npz.

@@ -30,18 +30,16 @@ ventricles: gradients [electrode, place, 3] kOhm/mm."""
 
 @dataclass(frozen=True, eq=False)
 class LeadFieldGradients:
-    """Gradients in the heart by any method: finite elements, a surrogate, a formula.
-
-    Attributes:
-        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
-        grad: [electrode, heart cell, 3] kOhm/mm at the centroids.
-        torso: gradients in the torso outside of the ventricles, which P waves need; or None.
-    """
+    """Gradients in the heart by any method: finite elements, a surrogate, a formula."""
 
     electrode_names: np.ndarray
+    """[electrode]."""
     electrode_points: np.ndarray
+    """[electrode, 3] mm."""
     grad: np.ndarray
+    """[electrode, heart cell, 3] kOhm/mm at the centroids."""
     torso: TorsoGradients | None = None
+    """Gradients in the torso outside of the ventricles, which P waves need; or None."""
 
     def in_torso(self, mesh: TetMesh, places: np.ndarray) -> np.ndarray:
         """Gradients [electrode, place, 3] kOhm/mm at places [place, 3] mm of the torso.
@@ -64,28 +62,27 @@ class LeadFieldGradients:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LeadFields(Stage):
-    """Nodal lead fields of some electrodes.
-
-    Attributes:
-        lead_field: [electrode, node] kOhm, zero mean on the skin; in a store only at `kept_nodes`.
-        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
-        residual: [electrode] relative residual of the solve.
-        batch: number of the batch of electrodes. solver: name of the solver.
-        kept_nodes: ids of the mesh's nodes, the heart's first; None for all.
-        conductivities: name in section leadfield -> S/m, where they were drawn for this patient.
-    """
+    """Nodal lead fields of some electrodes."""
 
     stage = "leadfield"
     of_some = frozenset({"conductivities"})
 
     lead_field: np.ndarray
+    """[electrode, node] kOhm, zero mean on the skin; in a store only at `kept_nodes`."""
     electrode_names: np.ndarray
+    """[electrode]."""
     electrode_points: np.ndarray
+    """[electrode, 3] mm."""
     residual: np.ndarray
+    """[electrode] relative residual of the solve."""
     batch: int = 0
+    """Number of the batch of electrodes."""
     solver: str = ""
+    """Name of the solver."""
     kept_nodes: np.ndarray | None = None
+    """Ids of the mesh's nodes, the heart's first; None for all."""
     conductivities: dict[str, float] | None = None
+    """Name in section leadfield -> S/m, where they were drawn for this patient."""
 
     def attrs(self) -> dict[str, Any]:
         """Attributes without the kept nodes; a file has all nodes."""
@@ -120,9 +117,7 @@ class LeadFields(Stage):
     def gradients(self, heart: Heart, kind: str = "recovered") -> LeadFieldGradients:
         """Gradients at the centroids of the heart's cells.
 
-        Args:
-            heart: heart of the same mesh.
-            kind: 'recovered' (second order) or 'raw' (of the linear elements).
+        They are 'recovered' (second order) or 'raw' (of the linear elements).
         """
         operator = gradient_operator(kind, heart.points, heart.cells)
         grad = apply_operator(operator, self.lead_field[:, : len(heart.points)])
@@ -132,13 +127,8 @@ class LeadFields(Stage):
     def gradients_at(self, mesh: TetMesh, cells: np.ndarray, kind: str = "recovered") -> np.ndarray:
         """Gradients at the centroids of some cells, each from the nodes of its own tissue only.
 
-        Args:
-            mesh: mesh of the same patient.
-            cells: [place] ids of cells.
-            kind: as in `gradients`.
-
-        Returns:
-            [electrode, place, 3] kOhm/mm, float32.
+        cells [place] of the patient's mesh -> [electrode, place, 3] kOhm/mm, float32; `kind` as in
+        `gradients`.
 
         Raises:
             BadInput: the lead field is not stored at all nodes.

@@ -10,21 +10,18 @@ from einthoven.base.geometry.tet_places import TetPlaces
 
 @dataclass(frozen=True, eq=False)
 class MeasuredTissue:
-    """Values on the nodes of a heart's own tetrahedra, in any frame.
-
-    Attributes:
-        points: [node, 3] mm.
-        cells: [cell, 4].
-        fiber: [node, 3] unit, of either sign, NaN where unknown; or None.
-        time: [node] ms, activation, NaN where unknown; or None.
-        scenario: scenario of this activation.
-    """
+    """Values on the nodes of a heart's own tetrahedra, in any frame."""
 
     points: np.ndarray
+    """[node, 3] mm."""
     cells: np.ndarray
+    """[cell, 4]."""
     fiber: np.ndarray | None = None
+    """[node, 3] unit, of either sign, NaN where unknown; or None."""
     time: np.ndarray | None = None
+    """[node] ms, activation, NaN where unknown; or None."""
     scenario: str = ""
+    """Scenario of this activation."""
 
     def fiber_at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fibres [place, 3] at places [place, 3] mm, and the distance [place] mm they come from.

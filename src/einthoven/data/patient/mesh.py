@@ -15,30 +15,29 @@ from einthoven.data.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TetMesh(Stage):
-    """Tetrahedra and their tagged boundary, numbered myocardium first.
-
-    Attributes:
-        points: [node, 3] mm; the myocardium's nodes are points[:n_heart_nodes].
-        cells: [cell, 4], positively oriented; the myocardium is cells[:n_heart_cells].
-        cell_tags: [cell] core.tags.Tissue.
-        facets: [facet, 3], oriented as the surfaces; facet_tags: [facet] core.tags.Surface.
-        n_flips: surface diagonals flipped. n_moved: inner nodes moved for quality.
-        quality: `quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
-            `surface_quality_min`, ... of the triangles' quality over all facets.
-    """
+    """Tetrahedra and their tagged boundary, numbered myocardium first."""
 
     stage = "mesh"
 
     points: np.ndarray
+    """[node, 3] mm; the myocardium's nodes are points[:n_heart_nodes]."""
     cells: np.ndarray
+    """[cell, 4], positively oriented; the myocardium is cells[:n_heart_cells]."""
     cell_tags: np.ndarray
+    """[cell] core.tags.Tissue."""
     facets: np.ndarray
+    """[facet, 3], oriented as the surfaces."""
     facet_tags: np.ndarray
+    """[facet] core.tags.Surface."""
     n_heart_nodes: int
     n_heart_cells: int
     n_flips: int = 0
+    """Surface diagonals flipped."""
     n_moved: int = 0
+    """Inner nodes moved for quality."""
     quality: dict[str, float] = field(default_factory=dict)
+    """`quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
+    `surface_quality_min`, ... of the triangles' quality over all facets."""
 
     def attrs(self) -> dict[str, Any]:
         """Attributes, with the mesh quality measures among them."""

@@ -10,23 +10,22 @@ from einthoven.base.core.files import read_json, write_json
 
 @dataclass(frozen=True)
 class PatientParameters:
-    """Shape and pose coefficients in SD; None if unknown (imported patients).
-
-    Attributes:
-        patient: name. index: number in the cohort. split: train, val, test or imported.
-        sex, height_cm, bmi: None if the cohort is not split by sex.
-        heart_coeffs, torso_coeffs: [mode]. pose_coeffs: [pose].
-    """
+    """Shape and pose coefficients in SD; None if unknown (imported patients)."""
 
     patient: str
     split: str
+    """Train, val, test or imported."""
     index: int | None = None
+    """Number in the cohort."""
     sex: str | None = None
     height_cm: float | None = None
     bmi: float | None = None
+    """Female or male; None if the cohort is not split by sex."""
     heart_coeffs: list[float] = field(default_factory=list)
     torso_coeffs: list[float] = field(default_factory=list)
+    """[mode]."""
     pose_coeffs: list[float] = field(default_factory=list)
+    """[pose]."""
 
     def save(self, path: str | Path) -> None:
         """Write the parameters as JSON, atomically."""

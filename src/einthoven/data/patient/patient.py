@@ -31,12 +31,8 @@ SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
 """Stages of which a patient has exactly one."""
 
 
-def name_in(path: Path) -> str:
-    """Name of the patient of a store.
-
-    Raises:
-        BadInput: it is not the store of one patient.
-    """
+def _name_in(path: Path) -> str:
+    """Name of the patient of a store."""
     with open_store(path) as root:
         if root.attrs.get("format") != PATIENT_FORMAT:
             raise BadInput(f"{path}: not the store of one patient; see results/dataset/patients")
@@ -217,7 +213,7 @@ class Patient:
 
     @classmethod
     def _of_store(cls, path: Path) -> Self:
-        name = name_in(path)
+        name = _name_in(path)
         stages: dict[str, Callable[[], Any]] = {
             stage: partial(read_stage, path, kind) for stage, kind in SINGLE.items()
         }

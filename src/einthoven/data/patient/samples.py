@@ -10,46 +10,43 @@ from einthoven.data.patient.stage import Stage
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SdfSamples(Stage):
-    """Points around the surfaces.
-
-    Attributes:
-        sdf_points: [sample, 3] mm. sdf: [sample, surface] mm, negative inside, in the order of
-            core.tags.SDF_SURFACES.
-    """
+    """Points around the surfaces."""
 
     stage = "sdf"
     rule = "sdf_samples"
 
     sdf_points: np.ndarray
+    """[sample, 3] mm."""
     sdf: np.ndarray
+    """[sample, surface] mm, negative inside, in the order of core.tags.SDF_SURFACES."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FieldSamples(Stage):
-    """Gradients of the lead fields at the centroids of some cells.
-
-    Attributes:
-        field_points: [point, 3] mm. field_cell: [point] ids.
-        field_tissue: [point] core.tags.Tissue.
-        field_sdf: [point, surface] mm. field_fiber: [point, 3], zero off the heart.
-        field_grad: [electrode, point, 3] kOhm/mm.
-        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
-        conductivities: as in `patient.leadfields.LeadFields`.
-    """
+    """Gradients of the lead fields at the centroids of some cells."""
 
     stage = "field"
     rule = "field_samples"
     of_some = frozenset({"conductivities"})
 
     field_points: np.ndarray
+    """[point, 3] mm."""
     field_cell: np.ndarray
+    """[point] ids."""
     field_tissue: np.ndarray
+    """[point] core.tags.Tissue."""
     field_sdf: np.ndarray
+    """[point, surface] mm."""
     field_fiber: np.ndarray
+    """[point, 3], zero off the heart."""
     field_grad: np.ndarray
+    """[electrode, point, 3] kOhm/mm."""
     electrode_names: np.ndarray
+    """[electrode]."""
     electrode_points: np.ndarray
+    """[electrode, 3] mm."""
     conductivities: dict[str, float] | None = None
+    """Conductivities as in `patient.leadfields.LeadFields`."""
 
     @property
     def electrodes(self) -> Electrodes:

@@ -52,16 +52,14 @@ at a groove determines an edge."""
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """A partition of a heart: each node and each cell is in one region.
-
-    Attributes:
-        names: [region].
-        node_region: [heart node] number of the region. cell_region: [heart cell] the same.
-    """
+    """A partition of a heart: each node and each cell is in one region."""
 
     names: tuple[str, ...]
+    """[region]."""
     node_region: np.ndarray
+    """[heart node] number of the region."""
     cell_region: np.ndarray
+    """[heart cell] the same."""
 
     def __post_init__(self) -> None:
         check.unique("regions", self.names)
@@ -90,12 +88,7 @@ class Regions:
         return np.flatnonzero(self.cell_region == self.number(name))
 
     def merged(self, wholes: Sequence[str], whole_of: Callable[[str], str]) -> Self:
-        """Union of regions.
-
-        Args:
-            wholes: names of the new regions.
-            whole_of: name of a region -> name of the new one that it belongs to.
-        """
+        """Union of regions; `whole_of` names the one of `wholes` to which a region belongs."""
         new = np.array([wholes.index(whole_of(name)) for name in self.names])
         return type(self)(tuple(wholes), new[self.node_region], new[self.cell_region])
 
@@ -105,9 +98,6 @@ def ventricular_segments(patient: Patient) -> Regions:
 
     A cell belongs to the segment of its centroid's coordinates (phi by the mean direction, the
     ventricle by the majority of its nodes).
-
-    Args:
-        patient: with mesh and ventricular coordinates.
 
     Raises:
         BadInput: the coordinates belong to another mesh, or have no RV.
@@ -149,15 +139,12 @@ def _wall_of(segment: str) -> str:
 
 @dataclass(frozen=True)
 class SegmentLimits:
-    """Limits of segments that depend on the heart.
-
-    Attributes:
-        apex_z: apicobasal coordinate at the end of the LV's cavity.
-        rv_edges: [level, 2] rad, anterior and inferior edge of the RV's free wall.
-    """
+    """Limits of segments that depend on the heart."""
 
     apex_z: float
+    """Apicobasal coordinate at the end of the LV's cavity."""
     rv_edges: np.ndarray
+    """[level, 2] rad, anterior and inferior edge of the RV's free wall."""
 
     @classmethod
     def of(cls, heart: Heart, place: Coordinates) -> Self:
@@ -180,12 +167,7 @@ class SegmentLimits:
         return cls(apex_z, np.array([np.percentile(ring, ends) for ring in rings]))
 
     def segment(self, z: np.ndarray, phi: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Numbers in `SEGMENTS` of some points.
-
-        Args:
-            z, phi: [place] apicobasal coordinate, and angle in rad.
-            right: [place] whether in the RV's free wall.
-        """
+        """Numbers in `SEGMENTS` by apicobasal coordinate, angle (rad), whether in the RV's wall."""
         level = _level(z, self.apex_z)
         return np.where(right, self._rv_segment(level, phi), _aha_segment(level, phi))
 

@@ -17,10 +17,7 @@ def write_cohort_sheet(
 ) -> None:
     """Write a CSV with `BODY` and the physiology; unknown entries of the body are empty.
 
-    Args:
-        path: path of the CSV.
-        patients: in the order of the lines.
-        physiology: patient -> column -> value, after the draw.
+    `physiology` maps a patient's columns to values after the draw.
     """
     with atomic(path) as temporary, temporary.open("w", newline="") as file:
         columns = dict.fromkeys(column for its in physiology.values() for column in its)

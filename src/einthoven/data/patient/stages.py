@@ -115,39 +115,41 @@ class Activation(Stage):
 class Ecg(Stage):
     """Electrode potentials and ECGs by one lead field; a reference also has the pseudo lead
     field's.
-
-    Attributes:
-        time: [time] ms. scenario: [scenario]. electrode_names: [electrode]. lead: [lead].
-        electrode_potential: [scenario, electrode, time] mV.
-        ecg: [scenario, lead, time] mV.
-        electrode_potential_pseudo, ecg_pseudo: the same by eq. (11) of Dokuchaev 2026.
-        source_energy: [scenario] C_Vm of section 2.6, mS^2 mV^2 ms / mm.
-        qrs_duration: [scenario] ms. qrs_amplitude: [scenario, lead] mV, peak to peak.
-        feature, feature_units: [feature] names and units, of `einthoven.physics.ecg.features`.
-        ecg_features: [scenario, feature] of the delineated beats, NaN where not measurable.
-        settings: the section `repolarisation` for this patient.
-        atria: the section `atria` for this patient, where ECGs have P waves.
     """
 
     stage = "ecg"
     of_some = frozenset({"atria"})
 
     time: np.ndarray
+    """[time] ms."""
     scenario: np.ndarray
+    """[scenario]."""
     electrode_names: np.ndarray
+    """[electrode]."""
     lead: np.ndarray
+    """[lead]."""
     electrode_potential: np.ndarray
+    """[scenario, electrode, time] mV."""
     ecg: np.ndarray
+    """[scenario, lead, time] mV."""
     electrode_potential_pseudo: np.ndarray | None = None
     ecg_pseudo: np.ndarray | None = None
+    """The same by eq. (11) of Dokuchaev 2026."""
     source_energy: np.ndarray | None = None
+    """[scenario] C_Vm of section 2.6, mS^2 mV^2 ms / mm."""
     qrs_duration: np.ndarray | None = None
+    """[scenario] ms."""
     qrs_amplitude: np.ndarray | None = None
+    """[scenario, lead] mV, peak to peak."""
     feature: np.ndarray | None = None
     feature_units: np.ndarray | None = None
+    """[feature] names and units, of `einthoven.physics.ecg.features`."""
     ecg_features: np.ndarray | None = None
+    """[scenario, feature] of the delineated beats, NaN where not measurable."""
     settings: Mapping[str, Any] | None = None
+    """The section `repolarisation` for this patient."""
     atria: Mapping[str, Any] | None = None
+    """The section `atria` for this patient, where ECGs have P waves."""
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.

@@ -65,13 +65,10 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
 
 
 def region_of_interest(mesh: TetMesh) -> np.ndarray:
-    """Nodes at which a store keeps the lead field: heart, all within 10 mm of it, and skin.
+    """Nodes at which a store keeps the lead field: heart (first), all within 10 mm of it, skin.
 
     Elsewhere Z is smooth and tells nothing about sources. For a full-resolution mesh two thirds of
     the nodes remain.
-
-    Returns:
-        node ids, ascending; the first `n_heart_nodes` are the heart.
     """
     heart = cKDTree(mesh.points[: mesh.n_heart_nodes])
     distance, _ = heart.query(mesh.points, distance_upper_bound=SHELL_MM)
@@ -115,11 +112,7 @@ def _groups(patient: Patient, whole_body: bool) -> dict[str, Group]:
 
 
 def _physiology(patient: Patient) -> Group:
-    """Speeds and durations, from the settings that the stages were made with.
-
-    Raises:
-        BadInput: a stage from another version has no settings.
-    """
+    """Speeds, durations and drawn conductivities, from the settings of the stages."""
     sections = {
         "purkinje": patient.purkinje.settings,
         "activation": next(iter(patient.activations.values())).settings,
@@ -130,17 +123,14 @@ def _physiology(patient: Patient) -> Group:
         rules = ", ".join(RULE_OF.get(name, name) for name in lacking)
         raise BadInput(f"{patient.where}: no settings of {', '.join(lacking)}; re-run {rules}")
     columns = Physiology.read(known, str(patient.where)).columns
+    columns |= patient.lead_fields.conductivities or {}
     if (atria := patient.ecg.atria) is not None:
         columns |= section_of(AtriaSettings, atria, str(patient.where)).columns
     return {"setting": np.array(list(columns)), "value": np.array(list(columns.values()))}
 
 
 def _check_groups(groups: Mapping[str, Group]) -> None:
-    """Check that all variables of the layout are there, with consistent lengths and names.
-
-    Raises:
-        BadInput: names the group, and the variable that is missing or differs.
-    """
+    """Check that all variables of the layout are there, with consistent lengths and names."""
     sizes = dict(STAGE_SIZES)
     for group, arrays in groups.items():
         for variable in PATIENT_LAYOUT[group]:

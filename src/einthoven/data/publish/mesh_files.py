@@ -5,11 +5,11 @@ data as .dat, electrodes as .csv.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import write_text
+from einthoven.base.core.vtk import save_vtk
 from einthoven.base.geometry.carp import write_carp
 from einthoven.base.geometry.surfaces import check_all_closed, check_closed
 from einthoven.data.patient.patient import Patient
@@ -106,15 +106,6 @@ def save_surface(points: np.ndarray, faces: np.ndarray, path: Path) -> Path:
     return save_vtk(pv.PolyData.from_regular_faces(points, faces), path)
 
 
-def save_vtk(data: Any, path: Path) -> Path:
-    """Write VTK data; its format depends on the suffix, so the temporary file has it, too."""
-    with atomic(path) as temporary:
-        with_suffix = temporary.with_name(temporary.name + path.suffix)
-        data.save(with_suffix)
-        with_suffix.replace(temporary)
-    return path
-
-
 def write_carp_files(patient: Patient, folder: Path) -> list[Path]:
     """Write the mesh in micrometres with tissue tags and fibres, and data on its nodes.
 
@@ -130,15 +121,11 @@ def write_carp_files(patient: Patient, folder: Path) -> list[Path]:
     files = write_carp(folder / "body", mesh.points, mesh.cells, mesh.cell_tags, fibers)
     for name, values in on_nodes(patient).items():
         text = "".join(f"{value:.8g}\n" for value in values.tolist())
-        files.append(_write(folder / f"{name}.dat", text))
+        files.append(folder / f"{name}.dat")
+        write_text(files[-1], text)
     if patient.has("anatomy"):
         sites = zip(patient.anatomy.site_names, patient.anatomy.site_points.tolist())
         rows = [f"{name},{x:.6f},{y:.6f},{z:.6f}\n" for name, (x, y, z) in sites]
-        files.append(_write(folder / "electrodes.csv", "".join(["name,x,y,z\n", *rows])))
+        files.append(folder / "electrodes.csv")
+        write_text(files[-1], "".join(["name,x,y,z\n", *rows]))
     return files
-
-
-def _write(path: Path, text: str) -> Path:
-    with atomic(path) as temporary:
-        temporary.write_text(text)
-    return path

@@ -54,34 +54,30 @@ class StimulusSite:
 
 @dataclass(frozen=True)
 class BeatParameters:
-    """One beat; speeds in mm/ms, conductivities in S/m.
-
-    Attributes:
-        pattern: sinus, a block of `config.scenarios.BUILT_IN`, or paced-1 to paced-3.
-        sites: N of them for pattern paced-N.
-        cv_fiber, cv_transverse, cv_lv_endocardium, cv_rv_endocardium, cv_tree: speeds.
-        sigma_il, sigma_it: intracellular conductivities.
-        i_kr_factor, cycle_length_ms: condition of the cells.
-        apd_mean_ms, apex_to_base_ms, anterior_to_posterior_ms, rv_to_lv_ms, endo_to_epi_ms:
-            APD90, see section repolarisation.
-    """
+    """One beat; speeds in mm/ms, conductivities in S/m."""
 
     pattern: str
+    """Sinus, a block of `config.scenarios.BUILT_IN`, or paced-1 to paced-3."""
     sites: tuple[StimulusSite, ...] = ()
+    """Sites of stimulation, N of them for pattern paced-N."""
     cv_fiber: float = 0.45
     cv_transverse: float = 0.3
     cv_lv_endocardium: float = 0.87
     cv_rv_endocardium: float = 0.88
     cv_tree: float = 1.45
+    """Speeds."""
     sigma_il: float = 0.3
     sigma_it: float = 0.03
+    """Intracellular conductivities."""
     i_kr_factor: float = 1.0
     cycle_length_ms: float = 1000.0
+    """Condition of the cells."""
     apd_mean_ms: float = 308.0
     apex_to_base_ms: float = 64.0
     anterior_to_posterior_ms: float = -13.0
     rv_to_lv_ms: float = 3.0
     endo_to_epi_ms: float = -26.0
+    """APD90, see section repolarisation."""
 
     @classmethod
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
@@ -149,9 +145,7 @@ PARAMETERS = (
 def hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:
     """Set the sites that a pattern does not have to NaN, in place: paced-2 has site1 and site2.
 
-    Args:
-        parameters: [beat, parameter] in the order of `PARAMETERS`.
-        pattern: [beat] names.
+    parameters [beat, parameter] in the order of `PARAMETERS`, pattern [beat] names.
     """
     count = np.array([int(name.removeprefix("paced-")) if name.startswith("paced-") else 0
                       for name in pattern])  # fmt: skip

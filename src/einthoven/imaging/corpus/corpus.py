@@ -17,16 +17,13 @@ N_TIMES = 500
 
 @dataclass(frozen=True)
 class EcgOrigin:
-    """Forward model and time 0 of ECGs; in files `fem`, or `fem-recorded`.
-
-    Attributes:
-        forward: the forward model.
-        is_onset: whether time 0 is relative to the QRS onset, as in a recording, or is the first
-            activation.
-    """
+    """Forward model and time 0 of ECGs; in files `fem`, or `fem-recorded`."""
 
     forward: str
+    """The forward model."""
     is_onset: bool = False
+    """Whether time 0 is relative to the QRS onset, as in a recording, or is the first
+    activation."""
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -40,33 +37,30 @@ class EcgOrigin:
 
 @dataclass(frozen=True)
 class Corpus:
-    """All beats in one order; time is 0 to 499 ms after the first activation.
-
-    Attributes:
-        ecgs: forward model (fem, operator, pseudo) -> [beat, 12, 500] mV, order core.names.LEADS.
-        activation_time: [beat, 75] ms.
-        apd90: [beat, 75] ms; NaN if unknown.
-        patient: [beat] str, name of the heart's patient.
-        pattern: [beat] str, of activation.
-        split: [beat] str, train, val or test by anatomy.
-        measures: [beat, measure] of torso and heart; no column if unknown.
-        measure_names: [measure].
-        parameters: [beat, parameter] of the simulations, NaN for absent sites; no column if
-            unknown. parameter_names: [parameter].
-        voltages: rows -> [row, 75, 500] mV, computed on demand.
-    """
+    """All beats in one order; time is 0 to 499 ms after the first activation."""
 
     ecgs: Mapping[str, np.ndarray]
+    """Forward model (fem, operator, pseudo) -> [beat, 12, 500] mV, order core.names.LEADS."""
     activation_time: np.ndarray
+    """[beat, 75] ms."""
     apd90: np.ndarray
+    """[beat, 75] ms; NaN if unknown."""
     patient: np.ndarray
+    """[beat] str, name of the heart's patient."""
     pattern: np.ndarray
+    """[beat] str, of activation."""
     split: np.ndarray
+    """[beat] str, train, val or test by anatomy."""
     measures: np.ndarray
+    """[beat, measure] of torso and heart; no column if unknown."""
     measure_names: tuple[str, ...]
+    """[measure]."""
     parameters: np.ndarray
+    """[beat, parameter] of the simulations, NaN for absent sites; no column if unknown."""
     parameter_names: tuple[str, ...]
+    """[parameter]."""
     voltages: Callable[[np.ndarray], np.ndarray]
+    """Rows -> [row, 75, 500] mV, computed on demand."""
 
     def __post_init__(self) -> None:
         n = len(self.activation_time)
@@ -83,10 +77,7 @@ class Corpus:
         return len(self.activation_time)
 
     def ecg(self, forward: str) -> np.ndarray:
-        """[beat, 12, 500] mV.
-
-        Args:
-            forward: name of an `EcgOrigin`.
+        """[beat, 12, 500] mV of a forward model, the name of an `EcgOrigin`.
 
         Raises:
             BadInput: no beat has an ECG of this forward model.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -15,12 +14,10 @@ from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters
 from einthoven.imaging.corpus.corpus import N_TIMES, Corpus
 from einthoven.imaging.corpus.simulator import Simulator
+from einthoven.imaging.corpus.voltages import traces
 from einthoven.imaging.inputs.points import N_POINTS
 from einthoven.physics.ecg.leads import all_leads, twelve_lead
 from einthoven.physics.electrophysiology.cells.condition import Condition
-from einthoven.physics.electrophysiology.cells.family import family
-from einthoven.physics.electrophysiology.cells.front import added_by_coupling, wave_times
-from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, potential
 
 MAX_UV = 32_767
 STORED = ("pattern", "ecg_uv", "activation_time", "apd90", "parameters", "measures")
@@ -28,28 +25,26 @@ STORED = ("pattern", "ecg_uv", "activation_time", "apd90", "parameters", "measur
 
 @dataclass(frozen=True, eq=False)
 class Simulations:
-    """The beats of one patient.
-
-    Attributes:
-        patient: name. split: train, val or test, by anatomy.
-        forward: names of the forward models.
-        pattern: [beat] str.
-        ecg: [beat, forward, 12, 500] mV float32 in steps of 1 uV, order core.names.LEADS; 0 to
-            499 ms after the first activation.
-        activation_time: [beat, 75] ms. apd90: [beat, 75] ms.
-        parameters: [beat, parameter] of `parameter_names`; NaN where a pattern has no such site.
-        measures: [measure] of `measure_names`: what a clinic knows of torso and heart.
-    """
+    """The beats of one patient."""
 
     patient: str
     split: str
+    """Train, val or test, by anatomy."""
     forward: tuple[str, ...]
+    """Names of the forward models."""
     pattern: np.ndarray
+    """[beat] str."""
     ecg: np.ndarray
+    """[beat, forward, 12, 500] mV float32 in steps of 1 uV, order core.names.LEADS; 0 to 499 ms
+    after the first activation."""
     activation_time: np.ndarray
+    """[beat, 75] ms."""
     apd90: np.ndarray
+    """[beat, 75] ms."""
     parameters: np.ndarray
+    """[beat, parameter] of `parameter_names`; NaN where a pattern has no such site."""
     measures: np.ndarray
+    """[measure] of `measure_names`: what a clinic knows of torso and heart."""
     measure_names: tuple[str, ...]
     parameter_names: tuple[str, ...] = PARAMETERS
 
@@ -76,7 +71,7 @@ class Simulations:
             split=split,
             forward=simulator.forward,
             pattern=np.array([case.pattern for case in cases]),
-            ecg=in_mv(in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
+            ecg=in_mv(_in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
             activation_time=np.array([beat.activation_time for beat in beats], np.float32),
             apd90=np.array([beat.apd90 for beat in beats], np.float32),
             parameters=np.array([beat.case.row for beat in beats]),
@@ -100,7 +95,7 @@ class Simulations:
             BadInput: an ECG beyond 32 mV.
         """
         arrays = {name: getattr(self, name) for name in STORED if name != "ecg_uv"}
-        arrays["ecg_uv"] = in_uv(self.ecg[:, :, INDEPENDENT_ROWS])
+        arrays["ecg_uv"] = _in_uv(self.ecg[:, :, INDEPENDENT_ROWS])
         names = {"parameter_names": list(self.parameter_names),
                  "measure_names": list(self.measure_names)}  # fmt: skip
         about = {"patient": self.patient, "split": self.split, "forward": list(self.forward)}
@@ -184,55 +179,8 @@ def joined(parts: Sequence[Simulations]) -> Corpus:
     )
 
 
-def traces(
-    activation_time: np.ndarray, apd90: np.ndarray, conditions: Sequence[Condition]
-) -> np.ndarray:
-    """The transmembrane potential of cells by when they are activated and how long they last.
-
-    The upstroke is that of a travelling wave (`electrophysiology.cells.front`). A duration beyond
-    the family's is that of its nearest member.
-
-    Args:
-        activation_time: [beat, point] ms. apd90: [beat, point] ms.
-        conditions: [beat] what each beats under.
-
-    Returns:
-        [beat, point, 500] mV float32, at 0, 1, ... ms.
-    """
-    found = np.empty((*np.shape(activation_time), N_TIMES), np.float32)
-    every_ms = round(1.0 / ECG_STEP_MS) * np.arange(N_TIMES)
-    for v_m, tau, duration, condition in zip(found, activation_time, apd90, conditions):
-        known = family(condition).apd90
-        shorter, share = family(condition).between(np.clip(duration, known[0], known[-1]))
-        table, first = _members(condition)
-        begin = -tau.astype(float) / ECG_STEP_MS - first
-        whole = np.floor(begin)
-        sample = np.clip(whole.astype(int)[:, None] + every_ms, 0, table.shape[1] - 2)
-        sample += shorter[:, None] * table.shape[1]
-        later = begin - whole  # share of a table's step, the same at every millisecond
-        v_m[:] = sum(
-            (of_member * of_sample).astype(np.float32)[:, None] * table.ravel().take(sample + step)
-            for row, of_member in ((0, 1 - share), (table.shape[1], share))
-            for step, of_sample in ((row, 1 - later), (row + 1, later))
-        )
-    return found
-
-
-@lru_cache
-def _members(condition: Condition) -> tuple[np.ndarray, int]:
-    """Potentials [member, sample] mV every `ECG_STEP_MS`, and the step at which they begin."""
-    time = wave_times(ECG_STEP_MS)
-    front = added_by_coupling(time, condition)
-    values = np.array([potential(time, v_m) + front for v_m in family(condition).v_m])
-    return values.astype(np.float32), round(time[0] / ECG_STEP_MS)
-
-
-def in_uv(ecg: np.ndarray) -> np.ndarray:
-    """ECGs [..., 8, 500] mV as whole microvolts, finer than any electrocardiograph's.
-
-    Raises:
-        BadInput: beyond 32 mV, or not finite.
-    """
+def _in_uv(ecg: np.ndarray) -> np.ndarray:
+    """ECGs [..., 8, 500] mV as whole microvolts, finer than any electrocardiograph's."""
     microvolts = np.rint(1000.0 * check.finite("ecg", ecg))
     if np.abs(microvolts).max(initial=0) > MAX_UV:
         raise BadInput(f"ecg: {np.abs(ecg).max():.0f} mV; lead fields in another unit?")

@@ -36,21 +36,18 @@ heart; nu has the largest, so that a site is in the ventricle that it names."""
 
 @dataclass(frozen=True, eq=False)
 class SimulatedBeat:
-    """Simulated beat of a case in a heart.
-
-    Attributes:
-        case: with its sites where they are: at nodes of the heart.
-        tau: [node] ms, activation times; the least is zero.
-        activation_time: [75] ms, tau at the recording points.
-        apd90: [75] ms.
-        potentials: forward model -> [9, 500] mV of `core.names.STANDARD_ELECTRODES`.
-    """
+    """Simulated beat of a case in a heart."""
 
     case: BeatParameters
+    """Case with its sites where they are: at nodes of the heart."""
     tau: np.ndarray
+    """[node] ms, activation times; the least is zero."""
     activation_time: np.ndarray
+    """[75] ms, tau at the recording points."""
     apd90: np.ndarray
+    """[75] ms."""
     potentials: dict[str, np.ndarray]
+    """Forward model -> [9, 500] mV of `core.names.STANDARD_ELECTRODES`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +114,7 @@ class Simulator:
         return self.beat(case, tau - tau.min())
 
     def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
-        """Beat of a case's cells and conductivities at given activation times.
-
-        Args:
-            case: whose pattern, sites and speeds do not matter.
-            tau: [node] ms.
+        """Beat of a case's cells and conductivities at given activation times [node] ms.
 
         Raises:
             BadInput: as `simulate`.

@@ -16,35 +16,29 @@ KEPT = 0.05
 
 @dataclass(frozen=True)
 class Tested:
-    """Beats on which a network is tested.
-
-    Attributes:
-        rows: of the corpus.
-        forward: forward model of their ECGs.
-        caption: number of beats and hearts, to complete "tested on".
-    """
+    """Beats on which a network is tested."""
 
     rows: np.ndarray
+    """Rows of the corpus."""
     forward: str
+    """Forward model of their ECGs."""
     caption: str
+    """Number of beats and hearts, words after "tested on"."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of a corpus for training, validation and tests.
-
-    Attributes:
-        train, val: rows; `val` only appears in the curve, and selects nothing.
-        forward: forward model of the ECGs of both.
-        caption: to complete "trained on".
-        tests: name of a row of the table -> its beats; `random` are beats of training hearts.
-    """
+    """Rows of a corpus for training, validation and tests."""
 
     train: np.ndarray
     val: np.ndarray
+    """Rows; `val` only appears in the curve, and selects nothing."""
     forward: str
+    """Forward model of the ECGs of both."""
     caption: str
+    """Words after "trained on"."""
     tests: Mapping[str, Tested]
+    """Name of a row of the table -> its beats; `random` are beats of training hearts."""
 
 
 def _halves(corpus: Corpus, seed: int) -> tuple[np.ndarray, np.ndarray]:

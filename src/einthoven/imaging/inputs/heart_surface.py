@@ -25,18 +25,16 @@ STORED = ("points", "faces", "plain_faces", "recording_points")
 
 @dataclass(frozen=True, eq=False)
 class RecordedHeart:
-    """Surface and recording points of one heart, patient frame.
-
-    Attributes:
-        points: [node, 3] mm of the surface. faces: [face, 3] epicardium.
-        plain_faces: [face, 3] base and endocardia.
-        recording_points: [75, 3] mm.
-    """
+    """Surface and recording points of one heart, patient frame."""
 
     points: np.ndarray
+    """[node, 3] mm of the surface."""
     faces: np.ndarray
+    """[face, 3] epicardium."""
     plain_faces: np.ndarray
+    """[face, 3] base and endocardia."""
     recording_points: np.ndarray
+    """[75, 3] mm."""
 
     @classmethod
     def of(cls, patient: Patient) -> Self:

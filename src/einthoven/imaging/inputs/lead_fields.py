@@ -17,15 +17,12 @@ SPHERE_MM = 100.0
 def lead_fields_of(
     patient: Patient, sigma: LeadFieldSettings, forward_models: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Gradients of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
+    """Gradients [9, heart cell, 3] kOhm/mm by forward model, as `core.names.STANDARD_ELECTRODES`.
 
     Args:
         patient: with anatomy and mesh; with lead fields for fem, with fibres for operator.
         sigma: the patient's conductivities, and the kind of gradient of nodal fields.
         forward_models: names in `FORWARD_MODELS`.
-
-    Returns:
-        forward model -> [9, heart cell, 3] kOhm/mm.
 
     Raises:
         BadInput: a stage or an electrode is missing.

@@ -20,9 +20,6 @@ def clinical_measures(patient: Patient) -> dict[str, float]:
     V4, and the electrodes relative to their centroid, in the patient frame. Heart: volumes, length
     and direction of the LV axis, direction from LV to RV, both walls, and the electrodes in the
     heart frame.
-
-    Args:
-        patient: with anatomy, mesh and ventricular coordinates.
     """
     anatomy, electrodes = patient.anatomy, patient.anatomy.twelve_lead_electrodes.points
     rotation, origin = anatomy.heart_rotation, anatomy.heart_origin

@@ -46,15 +46,12 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class RecordingPoints:
-    """Points at which the transmembrane potential is recorded.
-
-    Attributes:
-        points: [75, 3] mm, patient frame, in the order of `NAMES`.
-        weights: [75, heart node] P1 interpolation.
-    """
+    """Points at which the transmembrane potential is recorded."""
 
     points: np.ndarray
+    """[75, 3] mm, patient frame, in the order of `NAMES`."""
     weights: csr_array
+    """[75, heart node] P1 interpolation."""
 
 
 def recording_points(patient: Patient) -> RecordingPoints:

@@ -9,28 +9,18 @@ REPOLARISED = 0.1
 def activation_index(v_m: np.ndarray) -> np.ndarray:
     """A_i = min_j V_ij > 0 of Landajuela 2022: the first sample above 0 mV.
 
-    Args:
-        v_m: [..., time] mV, 1 ms per sample from 0.
-
-    Returns:
-        [...] ms; the length of the trace if it is never above zero, so that a missed wave counts
-        as late (the authors' argmax would call it the earliest).
+    [..., time] mV, 1 ms per sample from 0 -> [...] ms; the length of the trace if it is never above
+    zero, so that a missed wave counts as late (the authors' argmax would call it the earliest).
     """
     above = np.asarray(v_m) > 0
     return np.where(above.any(axis=-1), above.argmax(axis=-1), above.shape[-1]).astype(float)
 
 
 def apd90_of(v_m: np.ndarray) -> np.ndarray:
-    """Duration from the first sample above 0 mV to 90 % repolarisation.
+    """Duration from the first sample above 0 mV to 90 % repolarisation: [..., time] mV -> [...] ms.
 
     90 % of the way from the trace's largest to its least value, with the crossing between two
-    samples interpolated.
-
-    Args:
-        v_m: [..., time] mV, 1 ms per sample.
-
-    Returns:
-        [...] ms; NaN where the trace is never above zero or ends before it is repolarised.
+    samples, 1 ms apart, interpolated. NaN where the trace is never above zero or ends before that.
     """
     v_m = np.asarray(v_m, float)
     least, largest = v_m.min(axis=-1, keepdims=True), v_m.max(axis=-1, keepdims=True)

@@ -27,22 +27,20 @@ STORED = ("mean", "components", "sd", "scores", "delays")
 
 @dataclass(frozen=True, eq=False)
 class EcgDistribution:
-    """Principal components of the training ECGs, and limits from ECGs of validation anatomies.
-
-    Attributes:
-        mean: [feature] mV. components: [component, feature] orthonormal rows.
-        sd: [component] mV, SD of the training ECGs along the components.
-        scores: [beat, component] of training ECGs in units of `sd`.
-        delays: [beat] ms from their first activation to their QRS onset.
-        limits: of `values`; a share LEVEL of the validation ECGs is within each.
-    """
+    """Principal components of the training ECGs, and limits from ECGs of validation anatomies."""
 
     mean: np.ndarray
+    """[feature] mV."""
     components: np.ndarray
+    """[component, feature] orthonormal rows."""
     sd: np.ndarray
+    """[component] mV, SD of the training ECGs along the components."""
     scores: np.ndarray
+    """[beat, component] of training ECGs in units of `sd`."""
     delays: np.ndarray
+    """[beat] ms from their first activation to their QRS onset."""
     limits: dict[str, float]
+    """Limits of `values`; a share LEVEL of the validation ECGs is within each."""
 
     @cached_property
     def features(self) -> FeatureDistribution:
@@ -54,13 +52,10 @@ class EcgDistribution:
         return self.features.scores(self._features_of(ecg))
 
     def values(self, ecg: np.ndarray) -> dict[str, float]:
-        """Distances of an ECG from those of the training.
+        """Distances of an ECG [12, time] mV, at 1 kHz from the QRS onset, from the training's.
 
         `ecg_sd` is the distance within the components, see `FeatureDistribution.distance`;
         `ecg_residual_percent` the share of the ECG's norm outside of them.
-
-        Args:
-            ecg: [12, time] mV at 1 kHz from the QRS onset.
 
         Raises:
             BadInput: wrong shape, or NaN.
@@ -83,13 +78,9 @@ class EcgDistribution:
         return OutOfDistributionCheck(self.values(ecg), self.limits)
 
     def onset_delays(self, ecg: np.ndarray) -> np.ndarray:
-        """Delay of the QRS onset: quantiles over the nearest training ECGs.
+        """Quantiles [5] ms of the QRS onset's delay over the nearest training ECGs.
 
-        Args:
-            ecg: [12, time] mV at 1 kHz from the QRS onset.
-
-        Returns:
-            [5] ms from the first activation to the QRS onset, at `DELAY_SHARES`.
+        They are those at `DELAY_SHARES` from the first activation on; the ECG is as in `values`.
         """
         distance = np.linalg.norm(self.scores - self.score(ecg), axis=1)
         nearest = np.argsort(distance, kind="stable")[:N_NEIGHBOURS]

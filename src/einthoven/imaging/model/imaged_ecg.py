@@ -20,6 +20,12 @@ WARNING = (
     "ventricles of healthy shape, without infarct or scar, takes for likely; nobody has measured "
     "it. Its intervals were calibrated on such simulations only."
 )
+NO_PATTERN = (
+    "The activation pattern (sinus, block, pacing) of a recording is not reported yet: all 38 "
+    "healthy adults whose ECG was in distribution were called paced "
+    "(docs/how-to/image-a-recorded-ecg.md)."
+)
+"""Simulated beats keep theirs: `predictors.MapDraws.pattern`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +39,6 @@ class ImagedEcg:
         apd90: [75] ms, as predicted.
         check: whether the ECG is in the distribution of the training.
         with_measures: whether the model was given measures of the body.
-        pattern: probability of each activation pattern; empty if the model states none.
     """
 
     beat: AlignedBeat
@@ -42,7 +47,6 @@ class ImagedEcg:
     apd90: np.ndarray
     check: OutOfDistributionCheck
     with_measures: bool
-    pattern: dict[str, float]
 
     @property
     def recording(self) -> Recording:
@@ -75,23 +79,21 @@ class ImagedEcg:
         )
         return (*self.beat.warnings, *(() if self.check.in_distribution else (outside,)), WARNING)
 
+    @property
+    def verdict(self) -> str:
+        """The out-of-distribution check in words."""
+        return "in distribution" if self.check.in_distribution else "OUT OF DISTRIBUTION"
+
     def line(self) -> str:
-        """One line with the uncertainty."""
+        """One line with the uncertainty and the out-of-distribution check."""
         total, low, high = self.total_ms
         first, last = int(self.median.argmin()), int(self.median.argmax())
         width = float(np.diff(self.interval, axis=0).mean())
         return (
             f"{self.recording.name}: activation lasts {total:.0f} ms ({LEVEL:.0%} interval "
             f"{low:.0f} to {high:.0f}), from {NAMES[first]} to {NAMES[last]}; mean width of the "
-            f"intervals {width:.0f} ms{self._likely()}"
+            f"intervals {width:.0f} ms; {self.verdict}"
         )
-
-    def _likely(self) -> str:
-        """The most probable pattern in words; empty without one or out of distribution."""
-        if not (self.pattern and self.check.in_distribution):
-            return ""
-        name = max(self.pattern, key=self.pattern.__getitem__)
-        return f"; most likely {name} ({self.pattern[name]:.2f})"
 
     def to_json(self) -> dict[str, Any]:
         """Content of activation.json."""
@@ -105,7 +107,8 @@ class ImagedEcg:
             "level": LEVEL,
             "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
             "with_measures": self.with_measures,
-            "pattern_probability": self.pattern or None,
+            "pattern": None,
+            "pattern_note": NO_PATTERN,
             "out_of_distribution": self.check.to_json(),
             "warnings": list(self.warnings),
             "points": {

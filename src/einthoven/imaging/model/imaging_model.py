@@ -15,7 +15,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import EcgOrigin
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
-from einthoven.imaging.inputs.onsets import LEAD_IN_MS
+from einthoven.imaging.inputs.onsets import LEAD_IN_MS, steep_onset_ms
 from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.predictors import (
@@ -34,13 +34,8 @@ CARD_FILE, DISTRIBUTION_FILE, HEART_FILE = "card.json", "ecg_distribution.npz", 
 def onset_ms(forward: str, ecg_distribution: EcgDistribution, from_onset: np.ndarray) -> float:
     """Time of the QRS onset after the first sample of a network's input, ms.
 
-    For a network trained from the first activation it is the median delay of the simulated beats
-    with the most similar ECGs.
-
-    Args:
-        forward: name of the training's `EcgOrigin`.
-        ecg_distribution: of the training ECGs.
-        from_onset: [12, time] mV from the QRS onset.
+    For a network trained from the first activation (`forward` of an `EcgOrigin`) it is the median
+    delay of the simulated beats with the most similar ECGs, [12, time] mV from the QRS onset.
     """
     if EcgOrigin.of(forward).is_onset:
         return float(LEAD_IN_MS)
@@ -103,12 +98,11 @@ class ImagingModel:
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
-            self.ecg_distribution.onset_delays(placed.from_onset),
+            self.ecg_distribution.onset_delays(placed.from_onset) - placed.steep_ms,
             drawn.activation_time,
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
             measures is not None,
-            drawn.pattern,
         )
 
     def beat_parameters(
@@ -119,9 +113,11 @@ class ImagingModel:
 
     def placed(self, beat: AlignedBeat, measures: Mapping[str, float] | None) -> PlacedBeat:
         """The beat as the predictor takes it; arguments and errors of `image`."""
-        from_onset = beat.window()
+        steep_ms = steep_onset_ms(beat.ecg, beat.time)
+        from_onset = beat.window(-steep_ms)
         onset = onset_ms(self.card["forward"], self.ecg_distribution, from_onset)
-        return PlacedBeat(beat.window(onset), from_onset, self.measures_row(measures))
+        row = self.measures_row(measures)
+        return PlacedBeat(beat.window(onset - steep_ms), from_onset, row, steep_ms)
 
     def measures_row(self, measures: Mapping[str, float] | None) -> np.ndarray:
         """[measure] in the network's order, NaN if unknown; errors of `image`."""

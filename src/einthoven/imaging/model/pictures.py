@@ -15,7 +15,7 @@ from einthoven.base.plots.imaging_maps import (
     voltages_figure,
 )
 from einthoven.base.plots.style import Figure
-from einthoven.imaging.corpus.simulations import traces
+from einthoven.imaging.corpus.voltages import traces
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.imaged_ecg import LEVEL, ImagedEcg
@@ -32,15 +32,10 @@ _PREFIX = {"MID": "mid", "SEPTM": "mid", "EPI": "outer"}
 
 
 def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Values of the 75 points by their place in bull's-eyes.
+    """Values [75] of the points by their place in bull's-eyes: wall (endo, mid, outer) -> [30].
 
-    A mid-septal point, which has a partner on each side, is drawn in the LV's segment.
-
-    Args:
-        values: [75].
-
-    Returns:
-        wall (endo, mid, outer) -> [30], NaN where the wall has no point.
+    A mid-septal point, which has a partner on each side, is drawn in the LV's segment. NaN where
+    the wall has no point.
     """
     placed = {wall: np.full(len(segment_places()), np.nan) for wall in LAYERS}
     for name, value in zip(NAMES, values):
@@ -54,9 +49,8 @@ def by_place(values: np.ndarray) -> dict[str, np.ndarray]:
 def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, Figure]:
     """Figures by file name: bull's-eyes of times and interval widths, isochrones, beat, V_m.
 
-    Args:
-        imaged: the map.
-        heart: on which maps are drawn. name: of that heart.
+    Each has the out-of-distribution check in its title. `heart`, whose name is given, is the one
+    on which maps are drawn.
     """
     width = imaged.interval[1] - imaged.interval[0]
     times = Bands.of("activation time (ms)", imaged.median)
@@ -69,12 +63,15 @@ def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, 
     maps = [HeartMap(f"{imaged.recording.name} on {name}", heart.on_surface(imaged.median), times),
             HeartMap("width of the interval", heart.on_surface(width), widths)]  # fmt: skip
     maps = [_within(drawn, np.unique(heart.faces)) for drawn in maps]
-    return {
+    found = {
         "bullseye.png": bullseye_figure(panels),
         "isochrones.png": heart_maps_figure(heart.surface, maps),
         "beat.png": _beat_figure(imaged),
         "voltages.png": _voltages_figure(imaged),
     }
+    for figure in (found["bullseye.png"], found["isochrones.png"]):
+        figure.suptitle(f"{imaged.recording.name}: {imaged.verdict}", size=10)
+    return found
 
 
 def _beat_figure(imaged: ImagedEcg) -> Figure:
@@ -84,7 +81,7 @@ def _beat_figure(imaged: ImagedEcg) -> Figure:
     time = np.arange(start, min(TO_MS, float(beat.time[-1])))
     ecg = np.array([np.interp(time, beat.time, row) for row in beat.ecg])
     what = "one beat" if beat.n_beats == 1 else f"median of {beat.n_beats} beats"
-    title = f"{imaged.recording.name}: {what}, 0 ms at the QRS onset"
+    title = f"{imaged.recording.name}: {what}, 0 ms at the QRS onset; {imaged.verdict}"
     return ecg_figure(time, {"recorded": ecg}, title)
 
 
@@ -100,7 +97,8 @@ def _voltages_figure(imaged: ImagedEcg) -> Figure:
                      (ends[0, k], ends[1, k]))
         for k, point in enumerate(TRACED)
     ]  # fmt: skip
-    title = f"{imaged.recording.name}; the band is of the activation time only"
+    band = "the band is of the activation time only"
+    title = f"{imaged.recording.name}: {imaged.verdict}; {band}"
     return voltages_figure(panels, title)
 
 

@@ -29,6 +29,8 @@ class PlacedBeat(NamedTuple):
     """[12, time] mV from the QRS onset."""
     measures: np.ndarray
     """[measure] of the body, in the network's order; NaN if unknown."""
+    steep_ms: float
+    """Delay of the onset for networks after the QRS onset; see `inputs.onsets`."""
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor]:
@@ -45,7 +47,8 @@ class MapDraws(NamedTuple):
     apd90: np.ndarray
     """[75] ms."""
     pattern: dict[str, float]
-    """Probability of each activation pattern; empty if the network states none."""
+    """Probability of each activation pattern of a simulated beat, which is not reported of a
+    recording (`imaged_ecg.NO_PATTERN`); empty if the network states none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +60,9 @@ class MapPredictor(ABC):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, name: str, ecg_distribution: EcgDistribution) -> Self:
-        """Read the network of a packed model.
+        """Read the network, by its name, of a packed model's folder.
 
-        Args:
-            folder: of the model. name: of the network.
-            ecg_distribution: principal components of the training ECGs.
+        The ECG distribution is that of the training.
 
         Raises:
             BadInput: files are missing, damaged or of another version.

@@ -23,17 +23,14 @@ STORED = ("scores", "known", "unknown")
 
 @dataclass(frozen=True, eq=False)
 class CalibrationErrors:
-    """Errors of a network on calibration beats.
-
-    Attributes:
-        scores: [beat, component] of their ECGs, see `EcgDistribution.score`.
-        known: [beat, 75] ms, truth minus prediction given the body's measures.
-        unknown: [beat, 75] ms, the same without measures.
-    """
+    """Errors of a network on calibration beats."""
 
     scores: np.ndarray
+    """[beat, component] of their ECGs, see `EcgDistribution.score`."""
     known: np.ndarray
+    """[beat, 75] ms, truth minus prediction given the body's measures."""
     unknown: np.ndarray
+    """[beat, 75] ms, the same without measures."""
 
     def __post_init__(self) -> None:
         n = len(self.scores)
@@ -46,8 +43,7 @@ class CalibrationErrors:
     def nearest(self, score: np.ndarray, with_measures: bool) -> np.ndarray:
         """Error maps of the calibration beats with the most similar ECGs, [N_NEAREST, 75] ms.
 
-        Args:
-            score: [component] of an ECG. with_measures: whether the network has the measures.
+        `score` is [component] of an ECG; the network has the measures or not.
         """
         distance = np.linalg.norm(self.scores - score, axis=1)
         rows = np.argsort(distance, kind="stable")[:N_NEAREST]

@@ -15,24 +15,14 @@ N_BINS = 20
 
 
 def sbc_ranks(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Rank of the truth among the draws.
-
-    Args:
-        samples: [beat, draw, value]. truth: [beat, value]; NaN has the rank -1.
-
-    Returns:
-        [beat, value] 0 to the number of draws.
-    """
+    """Rank of the truth [beat, value] among the draws [beat, draw, value], from 0; NaN: -1."""
     check.shape("truth", truth, (samples.shape[0], samples.shape[2]))
     ranks = (samples < truth[:, None]).sum(axis=1)
     return np.where(np.isnan(truth), -1, ranks)
 
 
 def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.ndarray:
-    """Share of the ranks in each of `n_bins` equal bins: [bin].
-
-    Args:
-        ranks: [beat] of `sbc_ranks`. n_draws: of each beat. n_bins: divides n_draws + 1.
+    """Share [bin] of the ranks [beat] of `sbc_ranks` in each of `n_bins` equal bins.
 
     Raises:
         BadInput: bins of unequal size.
@@ -44,19 +34,13 @@ def rank_shares(ranks: np.ndarray, n_draws: int, n_bins: int = N_BINS) -> np.nda
 
 
 def widening(samples: np.ndarray, truth: np.ndarray, level: float = 0.9) -> np.ndarray:
-    """Factors on the distance of draws from their median, so that intervals cover `level`.
+    """Factors [value] on the distance of draws from their median, so that intervals cover `level`.
 
     The conformal score of a beat is the distance of the truth from the median, in half-widths of
     the interval on that side. The factor is the `level`-quantile of the scores, with the
     correction for a finite number of beats. It holds on other anatomies if the beats are of
-    anatomies outside the training.
-
-    Args:
-        samples: [beat, draw, value]. truth: [beat, value]; NaN is left out.
-        level: of the central interval.
-
-    Returns:
-        [value].
+    anatomies outside the training. samples [beat, draw, value], truth [beat, value]; NaN is left
+    out.
 
     Raises:
         BadInput: too few beats for the level.

@@ -7,8 +7,8 @@ from typing import Any
 from einthoven.base.config.imaging import ImagingTrainingSettings
 from einthoven.base.core.files import read_json
 from einthoven.imaging.corpus.corpus import Corpus
-from einthoven.imaging.corpus.simulations import traces
 from einthoven.imaging.corpus.splits import Tested
+from einthoven.imaging.corpus.voltages import traces
 from einthoven.imaging.networks.imaging_network import ImagingNetwork, MapPrediction
 from einthoven.imaging.networks.imaging_task import Training, predict, truth_of
 from einthoven.imaging.networks.registry import load_network
@@ -60,13 +60,13 @@ def _errors(network: ImagingNetwork, corpus: Corpus, test: Tested) -> Errors:
     parts = []
     for start in range(0, len(test.rows), AT_ONCE):
         rows = test.rows[start : start + AT_ONCE]
-        predicted = with_traces(predict(network, corpus, rows, test.forward))
+        predicted = _with_traces(predict(network, corpus, rows, test.forward))
         truth = truth_of(corpus, rows, network)
         parts.append(Errors.of(predicted, truth._replace(v_m=corpus.v_m(rows))))
     return Errors.joined(parts)
 
 
-def with_traces(predicted: MapPrediction) -> MapPrediction:
+def _with_traces(predicted: MapPrediction) -> MapPrediction:
     """The prediction with V_m of the cell model, if the network predicts times and APD90 only.
 
     Cells have the baseline condition, 1000 ms and whole I_Kr.

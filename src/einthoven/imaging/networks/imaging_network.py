@@ -84,13 +84,8 @@ class ImagingNetwork(nn.Module, ABC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws of simulation parameters of one beat; none without a posterior.
 
-        Args:
-            ecg: [1, 12, 500] mV. measures: [1, measure], NaN if unknown.
-            n: number of draws.
-
-        Returns:
-            [draw] names of patterns; [draw, parameter] in the order of `PARAMETERS`, NaN for
-            absent sites.
+        ECG [1, 12, 500] mV, measures [1, measure], NaN if unknown -> names of patterns [draw];
+        [draw, parameter] in the order of `PARAMETERS`, NaN for absent sites.
         """
         return np.empty(0, np.str_), np.empty((0, len(PARAMETERS)))
 

@@ -43,16 +43,14 @@ NAME = re.compile(rf"({'|'.join(NETWORKS)})_({'|'.join(SPLITS)})(?:_([0-9]+))?")
 
 @dataclass(frozen=True)
 class Training:
-    """A network and its training data; its name is one of `ImagingTrainingSettings.trainings`.
-
-    Attributes:
-        network: name in `NETWORKS`. split: name in `SPLITS`.
-        n_hearts: number of training hearts, the first ones; 0: all.
-    """
+    """A network and its training data; its name is one of `ImagingTrainingSettings.trainings`."""
 
     network: str
+    """Name in `NETWORKS`."""
     split: str
+    """Name in `SPLITS`."""
     n_hearts: int = 0
+    """Number of training hearts, the first ones; 0: all."""
 
     def __str__(self) -> str:
         return f"{self.network}_{self.split}" + (f"_{self.n_hearts}" if self.n_hearts else "")
@@ -182,13 +180,10 @@ def train_network(
     folder: str | Path,
     machine: Machine = ONE_CORE,
 ) -> tuple[ImagingNetwork, list[dict[str, float]]]:
-    """Train one network; write `model.safetensors`, `curve.csv` and `card.json`.
+    """A trained network and its curve, written to model.safetensors, curve.csv and card.json.
 
     Weights depend on the training rows only. `split.val` gives the validation error, and
     calibrates a network with a posterior.
-
-    Returns:
-        the network; the curve, one row per epoch.
 
     Raises:
         BadInput: an unknown network, no training beats, what is learned unknown, or too few of

@@ -18,30 +18,29 @@ class MapScores:
     validation set with a mean standard deviation of 1.49 ms" without a definition. Here the error
     is absolute, and its SD over the beats is averaged over the points. None: the network does not
     predict the quantity.
-
-    Attributes:
-        n_beats: number of beats.
-        at_error_ms, at_error_sd_ms: of the activation time.
-        vm_pearson, vm_pearson_sd: correlation over the 500 samples of V_m.
-        apd_error_ms, apd_error_sd_ms: of APD90, if both traces repolarise in time.
-        apd_share: share of the points and beats with both.
-        coverage_90: share of the points and beats whose activation lies in the central 90 %
-            interval of the draws. interval_90_ms: its mean width.
-        sbc_off_percent: largest deviation of 20 bins of the truth's ranks among the draws from 5 %,
-            percentage points.
     """
 
     n_beats: int
+    """Number of beats."""
     at_error_ms: float
     at_error_sd_ms: float
+    """Error of the activation time, and its SD."""
     vm_pearson: float | None = None
     vm_pearson_sd: float | None = None
+    """Correlation over the 500 samples of V_m."""
     apd_error_ms: float | None = None
     apd_error_sd_ms: float | None = None
+    """Error of APD90, and its SD, if both traces repolarise in time."""
     apd_share: float | None = None
+    """Share of the points and beats with both."""
     coverage_90: float | None = None
+    """Share of the points and beats whose activation lies in the central 90 % interval of the
+    draws."""
     interval_90_ms: float | None = None
+    """Mean width of that interval, ms."""
     sbc_off_percent: float | None = None
+    """Largest deviation of 20 bins of the truth's ranks among the draws from 5 %, percentage
+    points."""
 
     def to_json(self) -> dict[str, Any]:
         """Numbers by name."""
@@ -55,17 +54,14 @@ def scores(found: MapPrediction, truth: MapPrediction) -> MapScores:
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Errors of each beat and point, without V_m and draws, which would take gigabytes.
-
-    Attributes:
-        values: name -> [beat, point] of predicted quantities: `time` and `apd` are absolute errors
-            in ms, `pearson` the correlation of V_m; from draws: `inside` the 90 % interval, its
-            `width` in ms, and the `rank` of the truth.
-        n_draws: of each beat; 0: none.
-    """
+    """Errors of each beat and point, without V_m and draws, which would take gigabytes."""
 
     values: dict[str, np.ndarray]
+    """Name -> [beat, point] of predicted quantities: `time` and `apd` are absolute errors in ms,
+    `pearson` the correlation of V_m; from draws: `inside` the 90 % interval, its `width` in ms, and
+    the `rank` of the truth."""
     n_draws: int = 0
+    """Number of draws of each beat; 0: none."""
 
     @classmethod
     def of(cls, found: MapPrediction, truth: MapPrediction) -> Self:
@@ -113,11 +109,7 @@ class Errors:
         return MapScores(len(values["time"]), **numbers)
 
     def by_pattern(self, pattern: np.ndarray) -> dict[str, float]:
-        """Pattern of activation -> mean error of its beats' times, ms.
-
-        Args:
-            pattern: [beat] names.
-        """
+        """Pattern of activation -> mean error, ms, of the times of its beats, of names [beat]."""
         error = self.values["time"].mean(axis=1)
         return {str(name): float(error[pattern == name].mean()) for name in np.unique(pattern)}
 

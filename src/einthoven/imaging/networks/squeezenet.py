@@ -88,8 +88,7 @@ def initialise(module: nn.Module) -> None:
 def peak_to_peak(ecg: Tensor) -> Tensor:
     """Each lead divided by its peak-to-peak amplitude, so that max_j X_ij - min_j X_ij = 1.
 
-    Args:
-        ecg: [batch, 12, time] mV; a lead that is flat stays zero.
+    ECGs are [batch, 12, time] mV; a lead that is flat stays zero.
     """
     extent = ecg.amax(dim=-1, keepdim=True) - ecg.amin(dim=-1, keepdim=True)
     return torch.where(extent > 0, ecg / extent.clamp_min(torch.finfo(ecg.dtype).tiny), 0.0)

@@ -63,19 +63,18 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TwinTarget:
-    """A heart and the ECG to fit.
-
-    Attributes:
-        simulator: of the heart. forward: name of its forward model.
-        ecg: [8, time] mV of the independent leads. time: [time] whole ms, step 1.
-        settings: of the search.
-    """
+    """A heart and the ECG to fit."""
 
     simulator: Simulator
+    """Simulator of the heart."""
     forward: str
+    """Name of its forward model."""
     ecg: np.ndarray
+    """[8, time] mV of the independent leads."""
     time: np.ndarray
+    """[time] whole ms, step 1."""
     settings: SearchSettings
+    """Settings of the search."""
 
     def candidate(self, case: BeatParameters) -> Candidate:
         """Simulate one case; its shift and gain are those of least misfit."""
@@ -98,12 +97,7 @@ class TwinTarget:
 def search(
     target: TwinTarget, first: Sequence[BeatParameters], section: ImagingSettings
 ) -> list[Candidate]:
-    """The best beats, best first.
-
-    Args:
-        target: heart and ECG.
-        first: cases to begin with.
-        section: ranges of the children.
+    """The best beats, best first; the search begins with the cases `first`.
 
     Raises:
         BadInput: no case, an ECG whose shape does not fit, or a flat one.
@@ -129,9 +123,7 @@ def search(
 def posterior_beats(pattern: np.ndarray, parameters: np.ndarray) -> list[BeatParameters]:
     """Cases of posterior draws, at 1000 ms and with whole I_Kr.
 
-    Args:
-        pattern: [draw] names.
-        parameters: [draw, parameter] in the order of `PARAMETERS`, NaN for absent sites.
+    pattern [draw] names; parameters [draw, parameter] as `PARAMETERS`, NaN for absent sites.
     """
     values = np.array(parameters, float)
     for name, value in (("cycle_length_ms", 1000.0), ("i_kr_factor", 1.0)):

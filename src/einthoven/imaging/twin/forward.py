@@ -44,20 +44,17 @@ class Potential(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ForwardModel:
-    """Forward model: ECG of a heart from its activation times.
-
-    Attributes:
-        cells: [cell, 4] of the heart.
-        flows: [2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of
-            conduction along the fibres alone, and across.
-        time: [time] ms, uniform.
-        template: time [sample] ms and U [sample] mV.
-    """
+    """Forward model: ECG of a heart from its activation times."""
 
     cells: np.ndarray
+    """[cell, 4] of the heart."""
     flows: np.ndarray
+    """[2, cell, 4, 8] |cell| G_i grad(hat_i) . grad Z of the independent leads, 1: of conduction
+    along the fibres alone, and across."""
     time: np.ndarray
+    """[time] ms, uniform."""
     template: tuple[np.ndarray, np.ndarray]
+    """Time [sample] ms and U [sample] mV."""
 
     @classmethod
     def of(
@@ -67,13 +64,10 @@ class ForwardModel:
         leadfield: LeadFieldSettings,
         time: np.ndarray,
     ) -> Self:
-        """Forward model of a patient with mesh and fibres.
+        """Forward model of a patient with mesh and fibres, on a uniform time axis [time] ms.
 
-        Args:
-            patient: whose heart it is.
-            fields: of the nine electrodes and any others.
-            leadfield: intracellular conductivities.
-            time: [time] ms, uniform.
+        Of the lead fields those of the nine electrodes count, of the settings the intracellular
+        conductivities.
 
         Raises:
             BadInput: an electrode is missing, or shapes that do not fit.
@@ -146,24 +140,23 @@ def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Cells with their nodes in the order of activation, and the bins that they touch.
-
-    Attributes:
-        order: [cell, 4] of the nodes in the cell. nodes: [cell, 4] in that order.
-        times: [cell, 4] ms, rising. grid: origin ms, step ms and number of bins.
-        first: [cell] and last: [cell] bins that a cell touches.
-        low: [node] first bin of the cells around a node.
-        begin: [node + 1] where the bins of a node begin when all are put in one row.
-    """
+    """Cells with their nodes in the order of activation, and the bins that they touch."""
 
     order: np.ndarray
+    """[cell, 4] of the nodes in the cell."""
     nodes: np.ndarray
+    """[cell, 4] in that order."""
     times: np.ndarray
+    """[cell, 4] ms, rising."""
     grid: tuple[float, float, int]
+    """Origin ms, step ms and number of bins."""
     first: np.ndarray
+    """[cell] first and, below, last bin that a cell touches."""
     last: np.ndarray
     low: np.ndarray
+    """[node] first bin of the cells around a node."""
     begin: np.ndarray
+    """[node + 1] where the bins of a node begin when all are put in one row."""
 
     @classmethod
     def of(cls, cells: np.ndarray, tau: np.ndarray, grid: tuple[float, float, int]) -> Self:
@@ -198,10 +191,7 @@ class Sweep:
 def swept_share(t: np.ndarray, s: float, slope: np.ndarray) -> float:
     """Share of a tetrahedron where a linear function tau is at most s, and its derivatives.
 
-    Args:
-        t: [4] nodal values, sorted, no two equal.
-        s: level.
-        slope: [4], written: derivatives of the share by the nodal values.
+    The nodal values t [4] are sorted, no two equal; the share's derivatives by them go to `slope`.
     """
     slope[:] = 0.0
     if s < t[0]:

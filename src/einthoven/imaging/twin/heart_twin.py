@@ -31,37 +31,32 @@ SEARCHED = SearchSettings()
 
 @dataclass(frozen=True, eq=False)
 class HeartTwin:
-    """A twin and the beats of the search.
-
-    Attributes:
-        twin: fitted from the first candidate. candidates: best first.
-        times: [75] ms of the twin at the recording points.
-        sds: [75] ms: that of Laplace's approximation, the SD of the candidates and `MODEL_SD_MS`,
-            as independent; too small if the true pattern is not among the candidates.
-    """
+    """A twin and the beats of the search."""
 
     twin: Twin
+    """Fitted from the first candidate."""
     candidates: tuple[Candidate, ...]
+    """Best first."""
     times: np.ndarray
+    """[75] ms of the twin at the recording points."""
     sds: np.ndarray
+    """[75] ms: that of Laplace's approximation, the SD of the candidates and `MODEL_SD_MS`, as
+    independent; too small if the true pattern is not among the candidates."""
 
 
 @dataclass(frozen=True, eq=False)
 class TwinMaker:
-    """A heart for which twins are fitted.
-
-    Attributes:
-        patient: with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees.
-        grad: [9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`.
-        config: sections activation and leadfield (centre of the prior) and imaging (ranges of the
-            search).
-        simulator: of the heart.
-    """
+    """A heart for which twins are fitted."""
 
     patient: Patient
+    """Patient with anatomy, mesh, fibres, ventricular coordinates and Purkinje trees."""
     grad: np.ndarray
+    """[9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`."""
     config: Config
+    """Sections activation and leadfield (centre of the prior) and imaging (ranges of the
+    search)."""
     simulator: Simulator
+    """Simulator of the heart."""
 
     @classmethod
     def of(cls, patient: Patient, grad: np.ndarray, config: Config) -> Self:

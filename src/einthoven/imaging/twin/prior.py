@@ -51,17 +51,14 @@ class TwinSettings:
 
 @dataclass(frozen=True, eq=False)
 class TwinPrior:
-    """A Gaussian over weights of directions, logarithms of speeds and sigmas, and of the gain.
-
-    Attributes:
-        start: [node] ms, onsets at zero weights.
-        directions: [node, direction] ms per unit of a weight.
-        mean: [direction + 7] and sds: [direction + 7] of the parameters, independent.
-    """
+    """A Gaussian over weights of directions, logarithms of speeds and sigmas, and of the gain."""
 
     start: np.ndarray
+    """[node] ms, onsets at zero weights."""
     directions: np.ndarray
+    """[node, direction] ms per unit of a weight."""
     mean: np.ndarray
+    """[direction + 7] mean, and below SD, of the parameters, which are independent."""
     sds: np.ndarray
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from einthoven.base.config import Config
-from einthoven.base.core.files import atomic, save_arrays, write_json
+from einthoven.base.core.files import save_arrays, write_json, write_text
 from einthoven.base.core.log import step
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.patient import Patient
@@ -41,22 +41,22 @@ NOT_THE_BODY = (
 
 @dataclass(frozen=True, eq=False)
 class RecordedTwin:
-    """A twin and the recording that it was fitted to.
-
-    Attributes:
-        imaged: map and out-of-distribution check of the ECG. patient: name of the heart's patient.
-        forward: fem or operator. time: [time] ms from the expected first activation.
-        ecg: [12, time] mV, as fitted. heart_twin: with times on the same axis.
-        n_drawn: posterior cases that began the search; 0: cases of section imaging.
-    """
+    """A twin and the recording that it was fitted to."""
 
     imaged: ImagedEcg
+    """Map and out-of-distribution check of the ECG."""
     patient: str
+    """Name of the heart's patient."""
     forward: str
+    """Forward model, fem or operator."""
     time: np.ndarray
+    """[time] ms from the expected first activation."""
     ecg: np.ndarray
+    """[12, time] mV, as fitted."""
     heart_twin: HeartTwin
+    """Heart twin with times on the same axis."""
     n_drawn: int = 0
+    """Posterior cases that began the search; 0: cases of section imaging."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -103,10 +103,9 @@ class RecordedTwin:
         """Write twin.csv, twin.json and twin.npz, each atomically."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic(folder / "twin.csv") as temporary:
-            triples = zip(NAMES, self.heart_twin.times, self.heart_twin.sds)
-            rows = [f"{name},{at:.2f},{sd:.2f}" for name, at, sd in triples]
-            temporary.write_text("\n".join([HEADER, *rows]) + "\n")
+        triples = zip(NAMES, self.heart_twin.times, self.heart_twin.sds)
+        rows = [f"{name},{at:.2f},{sd:.2f}" for name, at, sd in triples]
+        write_text(folder / "twin.csv", "\n".join([HEADER, *rows]) + "\n")
         write_json(folder / "twin.json", self.to_json())
         twin = self.heart_twin.twin
         arrays = {"time": self.time, "ecg": self.ecg, "fitted": twin.ecg,
@@ -142,15 +141,11 @@ def fit_recorded_twin(
 def twin_of_beat(
     imaged: ImagedEcg, patient: Patient, config: Config, first: Sequence[BeatParameters] = ()
 ) -> RecordedTwin:
-    """Fit a twin to the QRS of an imaged recording.
+    """Fit a twin to the QRS of an imaged recording; patient and config as of `fit_recorded_twin`.
 
     The first activation and the amplitude are unknown. The QRS onset is put at its median delay;
-    the search shifts beats about it, and the fit shifts all times together.
-
-    Args:
-        imaged: the recording.
-        patient, config: as for `fit_recorded_twin`.
-        first: cases that begin the search; none: cases of section imaging.
+    the search shifts beats about it, and the fit shifts all times together. The search begins with
+    the cases `first`, or with those of section imaging.
 
     Raises:
         BadInput: a stage or an electrode is missing, or as `TwinMaker.fit`.

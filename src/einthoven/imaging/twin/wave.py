@@ -47,22 +47,18 @@ class TwinWave(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WaveModel:
-    """A heart whose beat is described by onset times and four speeds.
-
-    Attributes:
-        patient: with mesh, fibres and ventricular coordinates.
-        config: speeds to which the logarithms refer; a layer without speed has none.
-    """
+    """A heart whose beat is described by onset times and four speeds."""
 
     patient: Patient
+    """Patient with mesh, fibres and ventricular coordinates."""
     config: ActivationConfig
+    """Speeds to which the logarithms refer; a layer without speed has none."""
 
     def activation_time(self, onsets: np.ndarray, log_speeds: np.ndarray) -> np.ndarray:
         """Activation times [node] ms.
 
-        Args:
-            onsets: [node] ms, infinite where no wave starts.
-            log_speeds: [4] logarithms of `SPEEDS` over those of the settings.
+        Onsets [node] ms are infinite where no wave starts; log_speeds [4] are logarithms of
+        `SPEEDS` over those of the settings.
 
         Raises:
             BadInput: no onset is finite, or a speed is not physical.
@@ -71,13 +67,10 @@ class WaveModel:
         return self._arrival(self._speeds(log_speeds), onsets)
 
     def wave(self, onsets: np.ndarray, directions: np.ndarray, log_speeds: np.ndarray) -> TwinWave:
-        """Activation times with their exact derivatives; errors as `activation_time`.
+        """Activation times with exact derivatives; onsets, speeds, errors as `activation_time`.
 
-        Where two routes take equally long there are two one-sided derivatives; one is given.
-
-        Args:
-            onsets: [node] ms, and log_speeds: [4], as `activation_time`.
-            directions: [node, direction] in which onsets may move, ms per unit.
+        Onsets may move in directions [node, direction], ms per unit. Where two routes take equally
+        long there are two one-sided derivatives; one is given.
         """
         speeds, n = self._speeds(log_speeds), directions.shape[1]
         time = self._arrival(speeds, onsets)
@@ -95,7 +88,7 @@ class WaveModel:
         starts = np.flatnonzero(onsets <= np.minimum(best, time + ROUND_OFF_MS))
         weights[starts], own[starts] = 0.0, 0.0
         own[starts, :n] = directions[starts]
-        return TwinWave(time, solve_tangents(time, parents, weights, own))
+        return TwinWave(time, _solve_tangents(time, parents, weights, own))
 
     def _arrival(self, speeds: np.ndarray, onsets: np.ndarray) -> np.ndarray:
         sources, graph = WaveSources.of_onsets(onsets), self._layers.at((1.0, *speeds[2:]))
@@ -150,18 +143,12 @@ class WaveModel:
         return node[first], before[first], graph.delay[first], self._layers.part[first]
 
 
-def solve_tangents(
+def _solve_tangents(
     time: np.ndarray, parents: np.ndarray, weights: np.ndarray, own: np.ndarray
 ) -> np.ndarray:
-    """Derivatives of all times, from those of the last legs.
+    """Derivatives of all times [node, parameter], from those of the last legs at fixed parents.
 
-    Args:
-        time: [node] ms; its order makes the system nearly triangular.
-        parents: [node, 3], and weights [node, 3], zero where a node has fewer.
-        own: [node, parameter] derivative of a node's time at fixed times of its parents.
-
-    Returns:
-        [node, parameter] total derivative.
+    The order of the times makes the system nearly triangular.
     """
     order = np.argsort(time, kind="stable")
     rank = np.empty_like(order)

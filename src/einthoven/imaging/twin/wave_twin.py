@@ -53,26 +53,24 @@ class Parameters(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Twin:
-    """A fitted beat.
-
-    Attributes:
-        parameters: of the beat.
-        activation_time: [heart node] ms, on the ECG's time axis.
-        ecg: [12, time] mV.
-        correlation: of fitted and given ECG, over all leads and times.
-        covariance: [parameter, parameter], in Laplace's approximation.
-        tangent: [heart node, parameter] derivatives of the activation times.
-        n_steps: Gauss-Newton steps. seconds: that they took.
-    """
+    """A fitted beat."""
 
     parameters: Parameters
+    """Parameters of the beat."""
     activation_time: np.ndarray
+    """[heart node] ms, on the ECG's time axis."""
     ecg: np.ndarray
+    """[12, time] mV."""
     correlation: float
+    """Correlation of fitted and given ECG, over all leads and times."""
     covariance: np.ndarray
+    """[parameter, parameter], in Laplace's approximation."""
     tangent: np.ndarray
+    """[heart node, parameter] derivatives of the activation times."""
     n_steps: int
+    """Gauss-Newton steps."""
     seconds: float
+    """Seconds that they took."""
 
     @property
     def activation_sd(self) -> np.ndarray:
@@ -91,19 +89,18 @@ class Twin:
 
 @dataclass(frozen=True, eq=False)
 class TwinProblem:
-    """A heart, its forward model and a recorded QRS.
-
-    Attributes:
-        wave: of the heart. forward: with the time axis of `ecg`.
-        ecg: [8, time] mV, the independent leads.
-        prior: of the parameters. settings: of noise and iteration.
-    """
+    """A heart, its forward model and a recorded QRS."""
 
     wave: WaveModel
+    """Wave of the heart."""
     forward: ForwardModel
+    """Forward with the time axis of `ecg`."""
     ecg: np.ndarray
+    """[8, time] mV, the independent leads."""
     prior: TwinPrior
+    """Prior of the parameters."""
     settings: TwinSettings
+    """Settings of noise and iteration."""
 
     @property
     def noise_sd(self) -> float:

@@ -60,12 +60,7 @@ class Stre(CriterionMethod):
     """Ratio lambda_t^2 / lambda_s^2, mm^-4; None: by the criterion, which must be a `Minimum`."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate whose `reg_weight` is lambda_s; `numbers` has lambda_t as temporal_weight.
-
-        Raises:
-            NotConverged: the criterion finds no weight for any ratio.
-            BadInput: a criterion without a score for the ratio, or too few instants.
-        """
+        """Estimate whose `reg_weight` is lambda_s; `numbers` has lambda_t as temporal_weight."""
         transfer, body = problem.transfer, problem.body_potentials
         modal, ratio = modal_problem(transfer, body, problem.surface, self.window), self.ratio
         if ratio is None:
@@ -74,7 +69,7 @@ class Stre(CriterionMethod):
                     f"stre: criterion {self.criterion.name} has no score by which pairs of weights "
                     "can be compared: take evidence, gcv or robust-gcv, or give the ratio"
                 )
-            ratio = chosen_ratio(self.criterion, modal)
+            ratio = _chosen_ratio(self.criterion, modal)
         weight = self.criterion.choose(modal.spectrum(ratio))
         diagnostics = Diagnostics(
             reg_weight=weight,
@@ -179,13 +174,9 @@ class ModalProblem:
 def modal_problem(
     transfer: np.ndarray, body_potentials: np.ndarray, surface: SourceSurface, window: int
 ) -> ModalProblem:
-    """Problem in the modes of space and time.
+    """Problem in the modes of space and time; `window` as in `Stre`.
 
-    Args:
-        transfer: [electrode, node], 1.
-        body_potentials: [electrode, time] mV.
-        surface: of the heart.
-        window: see `Stre`.
+    transfer [electrode, node] 1, body_potentials [electrode, time] mV.
 
     Raises:
         BadInput: as `temporal_modes`.
@@ -230,12 +221,8 @@ def temporal_modes(n_time: int, window: int) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
-def chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
-    """Ratio lambda_t^2 / lambda_s^2 that minimises the criterion with its lambda_s.
-
-    Raises:
-        NotConverged: no ratio has a lambda_s.
-    """
+def _chosen_ratio(criterion: Minimum, problem: ModalProblem) -> float:
+    """Ratio lambda_t^2 / lambda_s^2 that minimises the criterion with its lambda_s."""
 
     def least(log_ratio: float) -> float:
         spectrum = problem.spectrum(np.exp(log_ratio))

@@ -24,27 +24,22 @@ AFTER_SHARES = (0.35, 0.75)
 
 @dataclass(frozen=True)
 class BeatWindow:
-    """Part of a recording, ms from its first sample.
-
-    Attributes:
-        start_ms, end_ms: of the beat, from isoelectric segment to T wave, without the P wave,
-            whose sources are not on a surface around the ventricles.
-        baseline_ms: start and end of the isoelectric segment; None: no such segment.
-        n_beats: number of beats in the recording.
-    """
+    """Part of a recording, ms from its first sample."""
 
     start_ms: float
     end_ms: float
+    """Start and end of the beat, from isoelectric segment to T wave, without the P wave, whose
+    sources are not on a surface around the ventricles."""
     baseline_ms: tuple[float, float] | None
+    """Start and end of the isoelectric segment; None: no such segment."""
     n_beats: int
+    """Number of beats in the recording."""
 
 
 def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     """Find the first complete beat after an isoelectric segment; a single beat is taken whole.
 
-    Args:
-        potentials: [channel, time] mV of good channels.
-        rate_hz: samples per second.
+    The potentials are those of good channels: [channel, time] mV.
 
     Raises:
         BadInput: all channels are flat.
@@ -53,12 +48,12 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     potentials = potentials - potentials.mean(axis=0)  # the reference's own waves are no QRS
     peaks = qrs_peaks(potentials, step)
     if len(peaks) == 1:
-        baseline = isoelectric(potentials, rate_hz, int(peaks[0]))
+        baseline = _isoelectric(potentials, rate_hz, int(peaks[0]))
         start = 0.0 if baseline is None else baseline[0]
         return BeatWindow(start, potentials.shape[1] * step, baseline, 1)
     cycle = float(np.median(np.diff(peaks)))
     for peak in peaks:
-        baseline = isoelectric(potentials, rate_hz, int(peak))
+        baseline = _isoelectric(potentials, rate_hz, int(peak))
         low, high = (int(peak + share * cycle) for share in AFTER_SHARES)
         if baseline is not None and high < potentials.shape[1]:
             level = level_of(potentials, rate_hz, baseline)[:, None]
@@ -68,14 +63,8 @@ def first_beat(potentials: np.ndarray, rate_hz: float) -> BeatWindow:
     return BeatWindow(0.0, potentials.shape[1] * step, None, len(peaks))
 
 
-def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[float, float] | None:
-    """Start and end, ms, of the quietest segment before a QRS; None where nothing is quiet.
-
-    Args:
-        potentials: [channel, time] mV.
-        rate_hz: samples per second.
-        peak: sample of the QRS where the potentials change fastest.
-    """
+def _isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[float, float] | None:
+    """Start and end, ms, of the quietest segment before the QRS whose steepest sample is `peak`."""
     step = 1000.0 / rate_hz
     change = _change(potentials, step)
     first = max(0, peak - round(BEFORE_MS / step))
@@ -89,9 +78,7 @@ def isoelectric(potentials: np.ndarray, rate_hz: float, peak: int) -> tuple[floa
 def qrs_of(potentials: np.ndarray, time: np.ndarray) -> tuple[float, float]:
     """Start and end, ms, of the QRS of one beat: the fast changes around the fastest.
 
-    Args:
-        potentials: [channel, time] mV.
-        time: [time] ms.
+    potentials [channel, time] mV, time [time] ms.
     """
     step = float(time[1] - time[0])
     change = _change(potentials, step)

@@ -31,59 +31,50 @@ BAD_LEADS = ("drop", "interpolate", "keep")
 
 @dataclass(frozen=True)
 class Preparation:
-    """Settings by which a recording becomes a case.
-
-    Attributes:
-        bad_leads: drop, interpolate (from the neighbours) or keep.
-        baseline: auto (isoelectric segment before the QRS), none, or start and end, ms.
-        window_ms: part of the recording; None: the first complete beat.
-    """
+    """Settings by which a recording becomes a case."""
 
     bad_leads: str = "drop"
+    """Drop, interpolate (from the neighbours) or keep."""
     baseline: str | tuple[float, float] = "auto"
+    """Auto (isoelectric segment before the QRS), none, or start and end, ms."""
     window_ms: tuple[float, float] | None = None
+    """Part of the recording; None: the first complete beat."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeartRecording:
-    """Potentials recorded on the heart together with those of the body, as a reference.
-
-    Attributes:
-        nodes: [channel] of the heart's surface, from 0.
-        potentials: [channel, time] mV.
-    """
+    """Potentials recorded on the heart together with those of the body, as a reference."""
 
     nodes: np.ndarray
+    """[channel] of the heart's surface, from 0."""
     potentials: np.ndarray
+    """[channel, time] mV."""
 
 
 @dataclass(frozen=True, eq=False)
 class InverseCase:
-    """Input of a method, and potentials on the heart to compare its estimate with.
-
-    Attributes:
-        heart: surface on which potentials are estimated.
-        torso: the skin.
-        electrodes: those in use.
-        potentials: [electrode, time] mV without baseline, against the recording's reference.
-        time: [time] ms from the start of the beat.
-        reference: as detected from the potentials.
-        beat: part of the recording.
-        bad_leads: channel -> its fault.
-        measured: potentials recorded on the heart; same reference and baseline.
-        notes: findings and changes, a sentence each.
-    """
+    """Input of a method, and potentials on the heart to compare its estimate with."""
 
     heart: SourceSurface
+    """Surface on which potentials are estimated."""
     torso: ClosedMesh
+    """The skin."""
     electrodes: MeasuredElectrodes
+    """Electrodes in use."""
     potentials: np.ndarray
+    """[electrode, time] mV without baseline, against the recording's reference."""
     time: np.ndarray
+    """[time] ms from the start of the beat."""
     reference: str
+    """Reference as detected from the potentials."""
     beat: BeatWindow
+    """Part of the recording."""
     bad_leads: Mapping[str, str] = field(default_factory=dict)
+    """Channel -> its fault."""
     measured: HeartRecording | None = None
+    """Potentials recorded on the heart; same reference and baseline."""
     notes: tuple[str, ...] = ()
+    """Findings and changes, a sentence each."""
 
     def with_electrodes(self, kept: np.ndarray) -> "InverseCase":
         """The case with some of its electrodes: [electrode] bool or ids."""
@@ -95,9 +86,6 @@ class InverseCase:
         """Inverse problem against the mean of the electrodes.
 
         Potentials on the heart then have zero mean over its area (`problem.mean_reference`).
-
-        Args:
-            forward: linear maps from the heart to the torso.
         """
         torso, electrodes = self.torso, self.electrodes
         return InverseProblem(
@@ -166,11 +154,7 @@ def prepare(
 
 
 def _dead(body: ChannelRecording) -> dict[str, str]:
-    """Dead leads by name, with their faults.
-
-    Raises:
-        BadInput: most leads are dead.
-    """
+    """Dead leads by name, with their faults."""
     bad = dict(dead_leads(body))
     if len(bad) > MOST_DEAD * len(body.channels):
         shown = "; ".join(f"{name} {reason}" for name, reason in list(bad.items())[:5])
@@ -225,12 +209,7 @@ def _beat_notes(
 def _raise_if_misplaced(
     name: str, potentials: np.ndarray, smoothness: Smoothness, bad: dict[str, str]
 ) -> list[str]:
-    """Add leads that their neighbours contradict to `bad`, and check the order of all others.
-
-    Raises:
-        BadInput: potentials are as rough on the torso as in a random order, or much smoother if all
-            rows are shifted by one.
-    """
+    """Add leads that their neighbours contradict to `bad`, and check the order of all others."""
     channels = smoothness.electrodes.channels
     if len(channels) < ENOUGH:
         return [f"order: {len(channels)} electrodes are too few to check it"]

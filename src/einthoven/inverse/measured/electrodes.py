@@ -32,15 +32,12 @@ FAR_MM = 15.0
 
 @dataclass(frozen=True, eq=False)
 class MeasuredElectrodes:
-    """Electrodes on the torso.
-
-    Attributes:
-        channels: of the recording, one per electrode.
-        sites: their places on the torso's triangles.
-    """
+    """Electrodes on the torso."""
 
     channels: tuple[str, ...]
+    """Channels of the recording, one per electrode."""
     sites: SkinPoints
+    """Their places on the torso's triangles."""
 
     def __len__(self) -> int:
         return len(self.channels)

@@ -47,10 +47,7 @@ def contradicted_leads(potentials: np.ndarray, smoothness: Smoothness) -> Mappin
     """Reasons by electrode that its neighbours contradict, the worst first.
 
     Each such lead is left out before the next search, as it spoils the predictions of others.
-
-    Args:
-        potentials: [electrode, time] mV, without offsets.
-        smoothness: of these electrodes.
+    Potentials are [electrode, time] mV, without offsets.
     """
     faults: dict[int, str] = {}
     kept = np.arange(len(potentials))

@@ -27,13 +27,10 @@ NODES, FACES = ("node", "pts", "vertices", "points"), ("face", "fac", "faces", "
 def read_matlab(
     path: str | Path, unit: str = "", rate_hz: float | None = None, entry: str = ""
 ) -> ChannelRecording:
-    """Read the time signal of a file; statements of the caller override those of the file.
+    """Read the time signal of a .mat of any version; statements of the caller override the file's.
 
-    Args:
-        path: .mat of any version.
-        unit: as `ChannelRecording.of`.
-        rate_hz: samples per second.
-        entry: name of the struct, such as `onerun` or `runs.2`; empty: the only one.
+    `entry` is the name of the struct, such as `onerun` or `runs.2`; empty: the only one. Unit and
+    rate are as of `ChannelRecording.of`.
 
     Raises:
         BadInput: unreadable, without a time signal or with several, or as `ChannelRecording.of`.

@@ -45,26 +45,20 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """Estimate of one method for one case.
-
-    Attributes:
-        case: the input.
-        method: its name.
-        estimate: potentials [node, time] mV, of zero mean over the heart's area, and diagnostics.
-        activation_time: [node] ms from the start of the beat.
-        activation_sd: [node] ms; None: not computed.
-        torso_potentials: [torso node, time] mV from those of the heart, against the mean of the
-            electrodes.
-        body_potentials: [electrode, time] mV as measured, against the same.
-    """
+    """Estimate of one method for one case."""
 
     case: InverseCase
     method: str
     estimate: Estimate
+    """Potentials [node, time] mV, of zero mean over the heart's area, and diagnostics."""
     activation_time: np.ndarray
+    """[node] ms from the start of the beat."""
     activation_sd: np.ndarray | None
+    """[node] ms; None: not computed."""
     torso_potentials: np.ndarray
+    """[torso node, time] mV from those of the heart, against the mean of the electrodes."""
     body_potentials: np.ndarray
+    """[electrode, time] mV as measured, against the same."""
 
     @property
     def summary(self) -> str:

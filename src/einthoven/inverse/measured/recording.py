@@ -22,25 +22,22 @@ MEAN_SHARE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class ChannelRecording:
-    """Channels that were sampled together.
-
-    Attributes:
-        name: of the record, for messages.
-        channels: their names; row numbers from 1 where the file has none.
-        potentials: [channel, time] mV.
-        rate_hz: samples per second; None: neither file nor user states it.
-        unit: of the file, mV, uV or V.
-        flagged: channels that the file itself marks as bad.
-        notes: findings on reading, a sentence each.
-    """
+    """Channels that were sampled together."""
 
     name: str
+    """Name of the record, for messages."""
     channels: tuple[str, ...]
+    """Their names; row numbers from 1 where the file has none."""
     potentials: np.ndarray
+    """[channel, time] mV."""
     rate_hz: float | None
+    """Samples per second; None: neither file nor user states it."""
     unit: str
+    """Unit of the file, mV, uV or V."""
     flagged: tuple[str, ...] = ()
+    """Channels that the file itself marks as bad."""
     notes: tuple[str, ...] = ()
+    """Findings on reading, a sentence each."""
 
     @classmethod
     def of(
@@ -170,9 +167,7 @@ def _unit(name: str, stated: str, peak: float) -> tuple[str, tuple[str, ...]]:
 def detect_reference(potentials: np.ndarray, channels: tuple[str, ...]) -> str:
     """Name of the reference, whose mean potential is zero; or unknown.
 
-    Args:
-        potentials: [electrode, time] mV.
-        channels: their names, of which RA, LA and LL are looked for.
+    Potentials are [electrode, time] mV; RA, LA and LL are looked for among their channels.
     """
     rms = np.sqrt((potentials**2).mean())
 

@@ -22,17 +22,14 @@ WRONG_BASE = 0.6
 
 @dataclass(frozen=True, eq=False)
 class ClosedMesh:
-    """A closed surface in mm.
-
-    Attributes:
-        points: [node, 3] mm.
-        faces: [face, 3] outward.
-        notes: changes, a sentence each.
-    """
+    """A closed surface in mm."""
 
     points: np.ndarray
+    """[node, 3] mm."""
     faces: np.ndarray
+    """[face, 3] outward."""
     notes: tuple[str, ...] = ()
+    """Changes, a sentence each."""
 
 
 def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> ClosedMesh:
@@ -60,13 +57,9 @@ def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> Closed
 def closed_mesh(
     name: str, points: np.ndarray, faces: np.ndarray, part: str, unit: str = "mm"
 ) -> ClosedMesh:
-    """Check a surface, and correct numbering from 1, orientation and unit.
+    """Check a surface of heart or torso, and correct numbering from 1, orientation and unit.
 
-    Args:
-        name: for messages.
-        points: [node, 3] in `unit`; faces: [face, 3].
-        part: heart or torso.
-        unit: mm, cm, m or um.
+    points [node, 3] in `unit` (mm, cm, m or um), faces [face, 3]; the name is for messages.
 
     Raises:
         BadInput: faces with points that do not exist, holes, several pieces, points without
@@ -94,9 +87,6 @@ def _counts_from_one(points: np.ndarray, faces: np.ndarray) -> bool:
     """Whether faces number points from 1: only then they fit, or edges become much shorter.
 
     The wrong numbering is closed as well, but joins points that are far from each other.
-
-    Raises:
-        BadInput: through `_raise_if_open` where neither numbering fits.
     """
     if faces.min() == 0:
         return False

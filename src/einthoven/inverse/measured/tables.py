@@ -15,17 +15,14 @@ from einthoven.physics.ecg.recordings.table import read_columns
 
 @dataclass(frozen=True)
 class Stated:
-    """Statements of the user about a file, which override those of the file.
-
-    Attributes:
-        unit: mV, uV or V; empty: the file's, or by size.
-        rate_hz: samples per second; None: the file's.
-        entry: name of the array or struct in the file.
-    """
+    """Statements of the user about a file, which override those of the file."""
 
     unit: str = ""
+    """Unit mV, uV or V; empty: the file's, or by size."""
     rate_hz: float | None = None
+    """Samples per second; None: the file's."""
     entry: str = ""
+    """Name of the array or struct in the file."""
 
 
 def read_recording(path: str | Path, stated: Stated = Stated()) -> ChannelRecording:  # noqa: B008

@@ -47,12 +47,7 @@ class FundamentalSolutions(CriterionMethod):
     """Size of the sources' inner surface against the heart."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate whose `reg_weight` is that of the penalty on the sources.
-
-        Raises:
-            BadInput: no torso or no electrodes; sources on the wrong side of a surface.
-            NotConverged: the criterion finds no weight.
-        """
+        """Estimate whose `reg_weight` is that of the penalty on the sources."""
         check.between("inflation", self.inflation, 1.01, 10.0)
         check.between("deflation", self.deflation, 0.01, 0.99)
         body_potentials, surface = problem.body_potentials, problem.surface

@@ -9,14 +9,8 @@ def transfer_to_mean(transfer: np.ndarray, areas: np.ndarray) -> np.ndarray:
     A recording gives potentials up to a constant per instant, that of its reference. Without the
     electrodes' mean they do not depend on it. Rows of A' still sum to 1, and the mean of A' u over
     the electrodes is the mean of u over the heart: data of zero mean give a u of zero mean, so the
-    constant that the data cannot determine is fixed, and no penalty acts on it.
-
-    Args:
-        transfer: [electrode, node], rows sum to 1.
-        areas: [node] mm^2 of the heart's nodes.
-
-    Returns:
-        [electrode, node], rows sum to 1.
+    constant that the data cannot determine is fixed, and no penalty acts on it. A and A' are
+    [electrode, node], areas [node] mm^2.
     """
     return transfer - transfer.mean(axis=0) + areas / areas.sum()
 

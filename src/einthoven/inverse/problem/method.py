@@ -48,17 +48,14 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodChoices:
-    """Choices that a user has with any method.
-
-    Attributes:
-        criterion: chooses the weight; None: the method's own.
-        network_steps: length of a training; None: the method's own.
-        seed: seed of networks and draws.
-    """
+    """Choices that a user has with any method."""
 
     criterion: Criterion | None = None
+    """Criterion for the weight; None: the method's own."""
     network_steps: int | None = None
+    """Length of a training; None: the method's own."""
     seed: int = 0
+    """Seed of networks and draws."""
 
 
 OWN = MethodChoices()
@@ -83,10 +80,7 @@ class Method(ABC):
         return cls()
 
     def fit(self, problem: InverseProblem) -> Estimate:
-        """Estimate the potentials on the heart.
-
-        Returns:
-            Potentials [node, time] mV and diagnostics.
+        """Estimate the potentials on the heart, [node, time] mV, with diagnostics.
 
         Raises:
             BadInput: the problem lacks what the method needs.

@@ -15,13 +15,9 @@ from einthoven.inverse.synthetic.trials import Trial
 
 
 def method_for(name: str, known: KnownProblem, config: InverseSettings, seed: int = 0) -> Method:
-    """Method by the choices of the config.
+    """Method of `problem.registry.METHODS` by the choices of the config.
 
-    Args:
-        name: key of `problem.registry.METHODS`.
-        known: the problem, whose answer is not looked at.
-        config: the choices.
-        seed: of networks and draws.
+    The answer of the problem is not looked at. The seed is that of networks and draws.
 
     Raises:
         BadInput: no method has that name, or the geometry does not suit it.

@@ -77,11 +77,9 @@ class KnownProblem:
         return SourceSurface(self.heart_points, self.heart_faces)
 
     def problem(self, body_potentials: np.ndarray, noise_sd: float | None = None) -> InverseProblem:
-        """The problem without its answer.
+        """The problem without its answer; potentials [electrode, time] as `noisy` makes them.
 
-        Args:
-            body_potentials: [electrode, time] in `unit`, as `noisy` makes them.
-            noise_sd: SD of their noise in `unit`, if the method may know it.
+        The SD of their noise, in `unit`, is given if the method may know it.
         """
         return InverseProblem(
             self.transfer,

@@ -36,21 +36,17 @@ SMOOTH_MS = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Depolarisation:
-    """The QRS of one scenario.
-
-    Attributes:
-        scenario: its name.
-        time: [time] ms.
-        body: [electrode, time] mV relative to the electrodes' mean.
-        activation_time: [surface node] ms.
-        v_m: [surface node, time] mV relative to its mean over the surface, which no electrode sees.
-    """
+    """The QRS of one scenario."""
 
     scenario: str
     time: np.ndarray
+    """[time] ms."""
     body: np.ndarray
+    """[electrode, time] mV relative to the electrodes' mean."""
     activation_time: np.ndarray
+    """[surface node] ms."""
     v_m: np.ndarray
+    """[surface node, time] mV relative to its mean over the surface, which no electrode sees."""
 
     @classmethod
     def of(cls, patient: Patient, membrane: Membrane, source: SurfaceSource, scenario: str) -> Self:
@@ -70,19 +66,16 @@ class Depolarisation:
 
 @dataclass(frozen=True, eq=False)
 class OperatorComparison:
-    """Beats of one patient, reconstructed by Tikhonov's method of second order.
-
-    Attributes:
-        inputs: from which the operators are made.
-        config: noises, repeats, seed and criterion; the operators see the same noise.
-        source: the unknown.
-        beats: whose V_m is estimated.
-    """
+    """Beats of one patient, reconstructed by Tikhonov's method of second order."""
 
     inputs: TransferInputs
+    """Inputs from which the operators are made."""
     config: InverseSettings
+    """Noises, repeats, seed and criterion; the operators see the same noise."""
     source: SurfaceSource
+    """The unknown."""
     beats: Sequence[Depolarisation]
+    """Beats of which V_m is estimated."""
 
     @classmethod
     def of(cls, inputs: TransferInputs, scenarios: Sequence[str], config: InverseSettings) -> Self:

@@ -29,19 +29,16 @@ HALF_SPACE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class TransferInputs:
-    """Data from which operators are made.
-
-    Attributes:
-        patient: with anatomy, mesh, fibres and lead fields.
-        config: conductivities.
-        prediction: of the surrogate; None: there is none.
-        other: the anatomy of another patient; None: there is none.
-    """
+    """Data from which operators are made."""
 
     patient: Patient
+    """Patient with anatomy, mesh, fibres and lead fields."""
     config: LeadFieldSettings
+    """Conductivities."""
     prediction: Prediction | None = None
+    """Prediction of the surrogate; None: there is none."""
     other: Anatomy | None = None
+    """The anatomy of another patient; None: there is none."""
 
     @property
     def lead_fields(self) -> LeadFields:

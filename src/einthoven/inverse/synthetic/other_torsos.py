@@ -21,15 +21,11 @@ from einthoven.numerics.fem.laplace import DirichletSets, solve_laplace
 
 @dataclass(frozen=True, eq=False)
 class MovedSkin:
-    """The skin of an anatomy in other places.
-
-    Attributes:
-        anatomy: whose skin it is.
-        points: [vertex, 3] mm, all vertices of the anatomy, of which those of the skin are used.
-    """
+    """The skin of an anatomy in other places."""
 
     anatomy: Anatomy
     points: np.ndarray
+    """[vertex, 3] mm, all vertices of the anatomy, of which those of the skin are used."""
 
     @classmethod
     def scaled(cls, anatomy: Anatomy, factor: float) -> Self:
@@ -61,10 +57,6 @@ class MovedSkin:
 
 def with_skin(patient: Patient, moved: MovedSkin) -> Patient:
     """Patient with the same heart and fibres, in another torso with electrodes on it.
-
-    Args:
-        patient: with anatomy, mesh and fibres.
-        moved: its skin.
 
     Raises:
         BadInput: the other skin is so near to the heart that tetrahedra are inverted.

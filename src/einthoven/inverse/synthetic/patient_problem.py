@@ -29,21 +29,18 @@ BELOW_MM, ABOVE_MM = 200.0, 150.0
 
 @dataclass(frozen=True, eq=False)
 class BodyBeat:
-    """A beat of a patient with its potential in the whole body.
-
-    Attributes:
-        patient: with mesh and fibres.
-        activation: of that patient.
-        time: [time] ms.
-        potential: [node, time] mV of the mesh, zero mean on the skin.
-        paced: [site] heart nodes that are stimulated; none in a beat from the His bundle.
-    """
+    """A beat of a patient with its potential in the whole body."""
 
     patient: Patient
+    """Patient with mesh and fibres."""
     activation: Activation
+    """Activation of that patient."""
     time: np.ndarray
+    """[time] ms."""
     potential: np.ndarray
+    """[node, time] mV of the mesh, zero mean on the skin."""
     paced: np.ndarray
+    """[site] heart nodes that are stimulated; none in a beat from the His bundle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +49,16 @@ class RecordedBody:
 
     The heart's surface is epicardium, base and valve caps, so that muscle and blood, and with them
     all sources, are inside.
-
-    Attributes:
-        patient: with mesh.
-        n_heart: nodes of the heart's surface.
-        n_torso: nodes of the skin.
-        n_electrodes: farthest points on the skin between `BELOW_MM` and `ABOVE_MM`.
     """
 
     patient: Patient
+    """Patient with mesh."""
     n_heart: int = 1094
+    """Nodes of the heart's surface."""
     n_torso: int = 1000
+    """Nodes of the skin."""
     n_electrodes: int = 256
+    """Farthest points on the skin between `BELOW_MM` and `ABOVE_MM`."""
 
     def __post_init__(self) -> None:
         for name, least in (("n_heart", 50), ("n_torso", 50), ("n_electrodes", 3)):

@@ -23,32 +23,29 @@ NODES_PER_ELECTRODE = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedProblem:
-    """One problem in the body of a patient.
-
-    Attributes:
-        name: of the problem.
-        seed: of the direction in which the heart is misplaced.
-        n_heart_nodes: nodes of the heart's surface.
-        n_torso_nodes: nodes of the skin, which has more where its electrodes need them.
-        n_electrodes: on the skin, of a beat.
-        n_times, time_step: samples of a problem of Zhu 2025.
-        beat_step_ms: between samples of a beat.
-        physics_off: relative error of diffusion and reaction, and with them of the speed.
-        heart_mm: error of the heart's place.
-        scenario: of the beat; None: a problem of Zhu 2025.
-    """
+    """One problem in the body of a patient."""
 
     name: str
+    """Name of the problem."""
     seed: int
+    """Seed of the direction in which the heart is misplaced."""
     n_heart_nodes: int
+    """Nodes of the heart's surface."""
     n_torso_nodes: int
+    """Nodes of the skin, which has more where its electrodes need them."""
     n_electrodes: int = 0
+    """Number of electrodes on the skin, of a beat."""
     n_times: int = 0
     time_step: float = 0.0
+    """Samples of a problem of Zhu 2025."""
     beat_step_ms: float = 0.0
+    """Beat step between samples of a beat."""
     physics_off: float = 0.0
+    """Relative error of diffusion and reaction, and with them of the speed."""
     heart_mm: float = 0.0
+    """Error of the heart's place."""
     scenario: str | None = None
+    """Scenario of the beat; None: a problem of Zhu 2025."""
 
     def make(
         self,
@@ -59,11 +56,7 @@ class PlannedProblem:
     ) -> KnownProblem:
         """Problem with its answer; a beat of 4,600 heart nodes and 500 samples takes about 20 s.
 
-        Args:
-            patient: with mesh; for a beat with fibres, coordinates and the scenario's activation.
-            ecg: start and duration of the beat.
-            leadfield: conductivities.
-            repolarisation: durations of the action potential.
+        For a beat the patient has fibres, coordinates and the scenario's activation.
 
         Raises:
             BadInput: a wave that does not reach all nodes in time, surfaces that do not fit.

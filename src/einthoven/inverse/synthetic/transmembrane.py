@@ -32,17 +32,14 @@ from einthoven.physics.ecg.forward import transfer_matrix
 
 @dataclass(frozen=True, eq=False)
 class SurfaceSource:
-    """V_m on the closed surface of the muscle, on other triangles than those of the heart's mesh.
-
-    Attributes:
-        heart: nodes and cells.
-        sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
-        surface: endo-, epicardium and base, outward from the muscle.
-    """
+    """V_m on the closed surface of the muscle, on other triangles than those of its mesh."""
 
     heart: Heart
+    """Nodes and cells."""
     sigma_i: np.ndarray
+    """[cell, 3, 3] intracellular conductivity, mS/mm."""
     surface: SourceSurface
+    """Endo-, epicardium and base, outward from the muscle."""
 
     @classmethod
     def of(cls, heart: Heart, sigma_i: np.ndarray, edge_mm: float) -> Self:

@@ -14,23 +14,20 @@ from einthoven.base.core.log import logger
 
 @dataclass(frozen=True)
 class Trial:
-    """One reconstruction with its errors.
-
-    Attributes:
-        problem: name of the problem.
-        method: name of the method; or of the forward operator, where operators are compared.
-        noise: SD of the noise on the body, in the problem's unit.
-        repeat: number of the noise.
-        numbers: errors and seconds by name, units in the names.
-        reason: of a failure; empty where it succeeded.
-    """
+    """One reconstruction with its errors."""
 
     problem: str
+    """Name of the problem."""
     method: str
+    """Name of the method; or of the forward operator, where operators are compared."""
     noise: float
+    """SD of the noise on the body, in the problem's unit."""
     repeat: int
+    """Number of the noise."""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    """Errors and seconds by name, units in the names."""
     reason: str = ""
+    """Reason of a failure; empty where it succeeded."""
 
     def of(self, reconstruct: Callable[[], Mapping[str, float]]) -> Self:
         """The trial with the numbers of a reconstruction, or with the reason of its failure."""

@@ -108,16 +108,13 @@ class Latents:
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """An anatomy as a surrogate sees it.
-
-    Attributes:
-        latent: [latent] its code.
-        distances: points [point, 3] mm, patient frame -> signed distances [point, surface] mm and
-            their gradients [point, surface, 3].
-    """
+    """An anatomy as a surrogate sees it."""
 
     latent: np.ndarray
+    """[latent] its code."""
     distances: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """Points [point, 3] mm, patient frame -> signed distances [point, surface] mm and their
+    gradients [point, surface, 3]."""
 
 
 class Encoder(ABC):

@@ -16,28 +16,22 @@ from einthoven.learning.encoders.deepsdf.out_of_distribution import check_code
 
 @dataclass(frozen=True, eq=False)
 class ImportedCode:
-    """The code of an anatomy, its misfit, and its out-of-distribution check.
-
-    Attributes:
-        latent: [latent] float32.
-        misfit_mm: surface -> error of the decoded distances there; only of given surfaces.
-        check: the out-of-distribution check.
-        origin: [3] mm, of the patient frame in the frame of the input; None: not estimated.
-    """
+    """The code of an anatomy, its misfit, and its out-of-distribution check."""
 
     latent: np.ndarray
+    """[latent] float32."""
     misfit_mm: dict[str, float]
+    """Surface -> error of the decoded distances there; only of given surfaces."""
     check: OutOfDistributionCheck
+    """The out-of-distribution check."""
     origin: np.ndarray | None = None
+    """[3] mm, of the patient frame in the frame of the input; None: not estimated."""
 
     @classmethod
     def of_samples(cls, encoder: DeepSdfEncoder, points: np.ndarray, sdf: np.ndarray) -> Self:
         """Code from samples of signed distances; the misfit is that within 3 mm of each surface.
 
-        Args:
-            encoder: trained.
-            points: [sample, 3] mm.
-            sdf: [sample, surface] mm.
+        points [sample, 3] mm, sdf [sample, surface] mm.
 
         Raises:
             BadInput: NaN or wrong shapes.

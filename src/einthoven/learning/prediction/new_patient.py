@@ -23,6 +23,7 @@ from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.reliability import normal_bound_ratio
 from einthoven.base.plots.ecg_paper import ecg_figure
 from einthoven.base.plots.errors import torso_map_figure
+from einthoven.base.plots.style import write_figures
 from einthoven.data.patient.anatomy import HEART, Anatomy, Electrodes
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
@@ -104,28 +105,25 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None
             {patient.name: prediction.heart_sd_deg.mean(axis=1)},
             "stated deviation of the direction, mean over the heart (degrees)",
         )  # fmt: skip
-    for name, figure in figures.items():
-        figure.savefig(to / name, metadata={"Software": None})
+    write_figures(figures, to)
 
 
 @dataclass(frozen=True, eq=False)
 class BodyEcgs:
-    """ECGs of one heart in several bodies.
-
-    Attributes:
-        patient: the heart's name.
-        bodies: [body] names; the first is the patient's own, or most likely, one.
-        scenarios: [scenario]. time: [time] ms.
-        ecg: [body, scenario, lead, time] mV.
-        out_of_distribution: bodies that are out of the model's distribution.
-    """
+    """ECGs of one heart in several bodies."""
 
     patient: str
+    """The heart's name."""
     bodies: list[str]
+    """[body] names; the first is the patient's own, or most likely, one."""
     scenarios: list[str]
+    """[scenario]."""
     time: np.ndarray
+    """[time] ms."""
     ecg: np.ndarray
+    """[body, scenario, lead, time] mV."""
     out_of_distribution: list[str]
+    """Bodies that are out of the model's distribution."""
 
     @classmethod
     def of(
@@ -136,14 +134,9 @@ class BodyEcgs:
         config: Config,
         machine: Machine = ONE_CORE,
     ) -> Self:
-        """Predict the ECGs of a heart in its own and in other bodies.
+        """Predict the ECGs of a heart, with its activations, in its own and in other bodies.
 
-        Args:
-            model: a model that takes no code of the anatomy.
-            patient: with all stages and activations.
-            anatomies: the other bodies.
-            config: as for `predict_new`.
-            machine: threads.
+        The model takes no code of the anatomy. The config is as for `predict_new`.
 
         Raises:
             BadInput: a body with another heart, or without the electrodes of the ECG.
@@ -185,18 +178,11 @@ class BodyEcgs:
         for k, scenario in enumerate(self.scenarios):
             title, mean = f"{self.patient}, {scenario}", self.ecg[:, k].mean(axis=0)
             figure = ecg_figure(self.time, {label: mean}, title, {label: (low[k], high[k])})
-            figure.savefig(to / f"ecg_bodies_{scenario}.png", metadata={"Software": None})
+            write_figures({f"ecg_bodies_{scenario}.png": figure}, to)
 
 
 def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
-    """The same heart in another body: its mesh and fibres in that body's patient frame.
-
-    Args:
-        patient: with anatomy, mesh, fibres and activations.
-        anatomy: of the other body; its heart is the same in the heart frame.
-
-    Returns:
-        A patient whose mesh is the heart alone.
+    """The same heart with its fibres in another body's patient frame; the mesh is the heart's.
 
     Raises:
         BadInput: the hearts differ.

@@ -26,13 +26,10 @@ from einthoven.numerics.training.task import torch_threads
 
 @dataclass(frozen=True)
 class OperatorPredictor:
-    """A trained operator as a predictor of patients.
-
-    Attributes:
-        operator: one network, or an ensemble, which also gives its uncertainty.
-    """
+    """A trained operator as a predictor of patients."""
 
     operator: OperatorEnsemble
+    """One network, or an ensemble, which also gives its uncertainty."""
 
     def predict(
         self,

@@ -20,41 +20,41 @@ ARRAYS = {"heart_grad": "heart_grad", "field_grad": "field_grad",
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction:
-    """Gradients of lead fields and the ECGs from them; None for what was not requested.
-
-    Attributes:
-        heart_grad: [electrode, heart cell, 3] kOhm/mm at the centroids.
-        field_grad: [electrode, point, 3] kOhm/mm at the points of the field samples.
-        potential: [scenario, electrode, time] mV. ecg: [scenario, lead, time] mV.
-        ecg_sd: [scenario, lead, time] mV, calibrated SD of the ECG, of an ensemble of operators.
-        scenarios: [scenario]. time: [time] ms.
-        electrode_names: [electrode]. electrode_points: [electrode, 3] mm.
-        heart_sd_deg: [electrode, heart cell] calibrated SD of the direction, of an ensemble.
-        member_grad: [member, electrode, heart cell, 3] kOhm/mm of the nine electrodes of the
-            12-lead ECG: gradients about the mean whose SD is the calibrated one. Not saved.
-        latent: [latent] the code that was used.
-        seconds: keys that start with seconds_; empty without timing.
-        n_members: of the ensemble.
-        out_of_distribution: the check of an imported patient as JSON.
-        about: patient, encoder, model, threads ...
-    """
+    """Gradients of lead fields and the ECGs from them; None for what was not requested."""
 
     heart_grad: np.ndarray
+    """[electrode, heart cell, 3] kOhm/mm at the centroids."""
     field_grad: np.ndarray | None = None
+    """[electrode, point, 3] kOhm/mm at the points of the field samples."""
     potential: np.ndarray | None = None
+    """[scenario, electrode, time] mV."""
     ecg: np.ndarray | None = None
+    """[scenario, lead, time] mV."""
     ecg_sd: np.ndarray | None = None
+    """[scenario, lead, time] mV, calibrated SD of the ECG, of an ensemble of operators."""
     scenarios: np.ndarray | None = None
+    """[scenario]."""
     electrode_names: np.ndarray | None = None
+    """[electrode]."""
     electrode_points: np.ndarray | None = None
+    """[electrode, 3] mm."""
     time: np.ndarray | None = None
+    """[time] ms."""
     heart_sd_deg: np.ndarray | None = None
+    """[electrode, heart cell] calibrated SD of the direction, of an ensemble."""
     member_grad: np.ndarray | None = None
+    """[member, electrode, heart cell, 3] kOhm/mm of the nine electrodes of the 12-lead ECG:
+    gradients about the mean whose SD is the calibrated one. Not saved."""
     latent: np.ndarray | None = None
+    """[latent] the code that was used."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Keys that start with seconds_; empty without timing."""
     n_members: int = 1
+    """Number of members of the ensemble."""
     out_of_distribution: dict[str, Any] | None = None
+    """The check of an imported patient as JSON."""
     about: dict[str, Any] = field(default_factory=dict)
+    """Patient, encoder, model, threads ..."""
 
     def save(self, path: str | Path) -> None:
         """Write the existing arrays, and the rest as attributes."""

@@ -19,15 +19,12 @@ from einthoven.numerics.training.task import torch_threads
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained encoder and surrogate.
-
-    Attributes:
-        encoder: encoder of the given geometries.
-        surrogate: one network, or an ensemble, which also gives its uncertainty.
-    """
+    """A trained encoder and surrogate."""
 
     encoder: Encoder
+    """Encoder of the given geometries."""
     surrogate: SurrogateEnsemble
+    """One network, or an ensemble, which also gives its uncertainty."""
 
     def predict(
         self,

@@ -33,19 +33,16 @@ LATTICE_EDGE_MM = 2.6
 
 @dataclass(frozen=True)
 class Prepared:
-    """A patient with everything that a model needs.
-
-    Attributes:
-        patient: its stages.
-        config: with the patient's speeds and durations from the sheet.
-        bodies: further bodies with the same heart, requested by the sheet.
-        seconds: `seconds_import` and `seconds_{stage}` of what was made.
-    """
+    """A patient with everything that a model needs."""
 
     patient: Patient
+    """Patient with its stages."""
     config: Config
+    """Config with the patient's speeds and durations from the sheet."""
     bodies: tuple[Anatomy, ...]
+    """Further bodies with the same heart, requested by the sheet."""
     seconds: dict[str, float]
+    """`seconds_import` and `seconds_{stage}` of what was made."""
 
 
 def prepared(
@@ -70,7 +67,7 @@ def prepared(
     bodies, start = list[Anatomy](), clock.perf_counter()
     seconds = dict[str, float]()
     if not source.is_dir():
-        row, *drawn = chosen_rows(source, name)
+        row, *drawn = _chosen_rows(source, name)
         import_patient(row, to / f"{row.patient}.png", config.anatomy).save(to / "anatomy.npz")
         seconds["seconds_import"] = clock.perf_counter() - start
         bodies = [import_patient(r, to / f"{r.patient}.png", config.anatomy) for r in drawn]
@@ -112,12 +109,8 @@ def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -
     return Electrodes(np.array(list(places)), np.array(list(places.values())))
 
 
-def chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
-    """A patient of a sheet (by default its only one), and the bodies drawn for it.
-
-    Raises:
-        BadInput: there is no such patient, or none is named and there are several.
-    """
+def _chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
+    """A patient of a sheet (by default its only one), and the bodies drawn for it."""
     rows = {row.patient: row for row in read_sheet(sheet)}
     own = [name for name, row in rows.items() if not row.body]
     patient = own[0] if patient is None and len(own) == 1 else patient

@@ -138,15 +138,12 @@ class PackedOperator(Pretrained):
 
 @dataclass(frozen=True)
 class PackedPair(Pretrained):
-    """A DeepSDF encoder and a surrogate of its code, for the conductivities of the training.
-
-    Attributes:
-        encoder: with the codes of its training patients.
-        surrogate: one network or an ensemble.
-    """
+    """A DeepSDF encoder and a surrogate of its code, for the conductivities of the training."""
 
     encoder: DeepSdfEncoder
+    """Encoder with the codes of its training patients."""
     surrogate: SurrogateEnsemble
+    """One network or an ensemble."""
     stages: ClassVar[tuple[str, ...]] = ("mesh", "fibers", "sdf")
 
     @classmethod

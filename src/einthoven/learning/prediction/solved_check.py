@@ -28,34 +28,30 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 
 @dataclass(frozen=True)
 class SolvedCheck:
-    """Errors of a prediction at the electrodes that were computed; `check.json`.
-
-    Attributes:
-        patient: name.
-        electrodes: those computed.
-        electrode_angle_deg: of each, the mean angle over the heart's cells.
-        electrode_rel: of each, mean length of the residual over mean length of the truth.
-        angle_deg, rel: means over the electrodes.
-        stated_sd_deg: mean calibrated SD there; None without an ensemble.
-        level: of the predicted intervals.
-        angle_coverage: share of (electrode, cell) whose angle is within the predicted bound.
-        ecg_rel_l2: scenario -> mean over the leads; empty without the nine electrodes.
-        ecg_coverage: share of (scenario, lead, time) within the predicted interval.
-        seconds_solve: of the finite elements.
-    """
+    """Errors of a prediction at the electrodes that were computed; `check.json`."""
 
     patient: str
     electrodes: list[str]
+    """Electrodes that were computed."""
     electrode_angle_deg: list[float]
+    """Mean angle over the heart's cells, for each of them."""
     electrode_rel: list[float]
+    """Mean length of the residual over mean length of the truth, for each of them."""
     angle_deg: float
     rel: float
+    """Means over the electrodes."""
     stated_sd_deg: float | None
+    """Mean calibrated SD there; None without an ensemble."""
     level: float
+    """Level of the predicted intervals."""
     angle_coverage: float | None
+    """Share of (electrode, cell) whose angle is within the predicted bound."""
     ecg_rel_l2: dict[str, float]
+    """Scenario -> mean over the leads; empty without the nine electrodes."""
     ecg_coverage: float | None
+    """Share of (scenario, lead, time) within the predicted interval."""
     seconds_solve: float
+    """Seconds of the finite elements."""
 
     @property
     def covered(self) -> bool | None:

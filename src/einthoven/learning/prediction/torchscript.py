@@ -136,12 +136,9 @@ def save_module(make: Callable[[], Any], path: str | Path, about: dict[str, Any]
 def export_folder(
     surrogate: str | Path, path: str | Path, encoder: str | Path | None = None
 ) -> None:
-    """Export results/surrogates/{encoder}-{model} with the encoder of the same run.
+    """Export results/surrogates/{encoder}-{model} to a file, with the encoder of the same run.
 
-    Args:
-        surrogate: the folder.
-        path: of the file.
-        encoder: folder of its encoder; None for results/encoders/{encoder}.
+    The encoder's folder is results/encoders/{encoder} by default.
 
     Raises:
         BadInput: no such model, or an encoder that cannot decode.
@@ -212,15 +209,10 @@ class OperatorModule(nn.Module):
 def export_operator(
     path: str | Path, networks: Sequence[IncidentOperator], about: dict[str, Any]
 ) -> None:
-    """Write one file that maps features and incident fields to gradients.
+    """Write one file that maps features and incident fields to gradients, an ensemble's mean.
 
     Read it by `torch.jit.load(path)`; the arguments are those of `OperatorModule.forward`, and the
-    member einthoven.json describes it.
-
-    Args:
-        path: of the file.
-        networks: one, or an ensemble, of which the mean is returned.
-        about: JSON entries for the file.
+    member einthoven.json describes it, with the JSON entries `about`.
     """
     about = about | {"inputs": "local incident share", "units": "1/mm^2 or kOhm/mm",
                      "n_local": N_LOCAL}  # fmt: skip

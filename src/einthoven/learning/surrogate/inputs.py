@@ -81,12 +81,8 @@ def patient_inputs(
 ) -> Inputs:
     """Assemble a patient's inputs once: decode the geometry at its points and electrodes.
 
-    Args:
-        geometry: code and signed distances, of a virtual or an imported patient.
-        pose: pose of the heart.
-        points: [point, 3] mm.
-        fiber: [point, 3], zero outside the myocardium.
-        electrode_points: [electrode, 3] mm.
+    The patient is virtual or imported. points [point, 3] mm, fiber [point, 3], zero outside the
+    myocardium; electrodes [electrode, 3] mm.
 
     Raises:
         BadInput: shapes do not fit, a value is not finite, or a rotation or box is invalid.

@@ -47,14 +47,9 @@ class Triangles(NamedTuple):
 
 
 def closed_surface(name: str, surface: tuple[np.ndarray, np.ndarray]) -> Triangles:
-    """A surface fit for boundary elements; one whose triangles all point inwards is reoriented.
+    """A surface fit for boundary elements, in float64; inward triangles are reoriented.
 
-    Args:
-        name: used in messages.
-        surface: points [node, 3] mm and faces [face, 3].
-
-    Returns:
-        The surface in float64, oriented outwards.
+    points [node, 3] mm and faces [face, 3]; the name is used in messages.
 
     Raises:
         BadInput: it is open, disconnected, inconsistently oriented, or degenerate; a node coincides

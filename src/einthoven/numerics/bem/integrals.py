@@ -53,17 +53,11 @@ class Layers(NamedTuple):
 
 
 def layers(places: np.ndarray, points: np.ndarray, faces: np.ndarray, threads: int = 1) -> Layers:
-    """Double and single layer of all hat functions of a surface at some points.
+    """Double and single layer of all hat functions of a surface at some places [place, 3] mm.
 
-    Args:
-        places: [place, 3] mm.
-        points: [node, 3] mm.
-        faces: [face, 3]; the double layer changes its sign with their orientation.
-        threads: number of threads; the result does not depend on it.
-
-    Returns:
-        Both layers. Rows of the double layer sum to the fraction of 4 pi under which the surface is
-        seen.
+    points [node, 3] mm, faces [face, 3]. Rows of the double layer, which changes its sign with the
+    orientation, sum to the fraction of 4 pi under which the surface is seen. The result does not
+    depend on the number of threads.
     """
     # [node, place]: inner loops run over places
     result = Layers(*(np.zeros((len(points), len(places))) for _ in range(2)))

@@ -93,9 +93,7 @@ class BoundaryLeadFields:
     def gradient(self, points: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
         """Gradient of Z at points [point, 3] mm: [electrode, point, 3] kOhm/mm.
 
-        Args:
-            points: [point, 3] mm.
-            axes: [3, axis] orthonormal, in which to give components; by default those of x, y, z.
+        Components are along orthonormal axes [3, axis], by default x, y, z.
 
         Raises:
             BadInput: as `potential`.
@@ -127,11 +125,9 @@ class BoundaryLeadFields:
         """The same fields in a region, by a subset of the sources and in single precision.
 
         Far from the sources their fields are nearly dependent. A subset is chosen by QR with
-        pivoting (Cheng 2005, doi:10.1137/030602678) and fitted to each electrode's field.
-
-        Args:
-            region: [place, 3] mm, a few hundred points that represent the region.
-            tolerance: on the gradients of the sources there, relative to the largest.
+        pivoting (Cheng 2005, doi:10.1137/030602678) and fitted to each electrode's field. A few
+        hundred points [place, 3] mm represent the region; the tolerance on the gradients there is
+        relative to the largest.
         """
         fields = self.source_gradients(region).reshape(len(self.sources), -1)
         some = self.source_gradients(region[::PLACES_PER_CHOICE]).reshape(len(self.sources), -1)

@@ -19,7 +19,7 @@ def solve_laplace(
     problems: Sequence[DirichletSets],
     conductivity: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Solve -div(G grad u) = 0 with u given on node sets and no flux elsewhere, several times.
+    """Solve -div(G grad u) = 0, u given on node sets and no flux elsewhere: [problem, node].
 
     Problems that prescribe the same nodes (with any values) share one factorisation.
 
@@ -28,9 +28,6 @@ def solve_laplace(
         cells: [cell, 4].
         problems: for each problem, pairs of node ids and values.
         conductivity: [cell, 3, 3] mS/mm; None stands for the identity.
-
-    Returns:
-        [problem, node] u, in the unit of the values.
 
     Raises:
         BadInput: the mesh is bad; prescribed nodes are missing, unknown, or contradict each other.

@@ -54,15 +54,10 @@ class Damping:
     def first_lower[Point](
         self, cost: float, trial: Callable[[], tuple[Point, float]]
     ) -> tuple[Point, float] | None:
-        """The first trial that lowers the cost; every refused one raises the damping.
+        """The first trial that lowers the cost, or None; every refused one raises the damping.
 
-        Args:
-            cost: to be undercut.
-            trial: the point after a step with the present damping, and its cost; infinite or NaN
-                where it has none.
-
-        Returns:
-            Point and cost, or None if `max_trials` steps were refused.
+        A trial is the point after a step with the present damping, and its cost; infinite or NaN
+        where it has none.
         """
         for _ in range(self.max_trials):
             point, new = trial()

@@ -17,7 +17,7 @@ def backtrack[Point](
     longest: float = 1.0,
     slope: float = 0.0,
 ) -> tuple[Point, float] | None:
-    """The first of the lengths L, L/2, L/4 ... of a step that lowers the cost enough.
+    """The first of the lengths L, L/2, L/4 ... of a step that lowers the cost enough, or None.
 
     Args:
         cost: before the step.
@@ -25,9 +25,6 @@ def backtrack[Point](
         max_trials: number of lengths that are tried.
         longest: L.
         slope: decrease of the cost per length at length 0; 0: not raising the cost is enough.
-
-    Returns:
-        Point and cost, or None if no length does.
     """
     for k in range(max_trials):
         length = longest * 0.5**k

@@ -25,23 +25,20 @@ from einthoven.numerics.training.tracking import tracked
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Name, seed and files of a training.
-
-    Attributes:
-        name: used by the log and the tracker.
-        seed: seed of the batches; the caller that builds the task seeds its weights (`seeded`).
-        folder: holds `curve.csv` (no wall times, so that it is reproducible) and the checkpoint,
-            which the caller discards (`resume.discard`) once all outputs are written.
-        validate_every: epochs between calls of `task.validate`; 0 for never.
-        parameters: settings and checksums of the data; the tracker records them, and a checkpoint
-            must have the same.
-    """
+    """Name, seed and files of a training."""
 
     name: str
+    """Name in the log and the tracker."""
     seed: int
+    """Seed of the batches; the caller that builds the task seeds its weights (`seeded`)."""
     folder: Path | None = None
+    """Folder of `curve.csv` (no wall times, so that it is reproducible) and of the
+    checkpoint, which the caller discards (`resume.discard`) once all outputs are written."""
     validate_every: int = 10
+    """Epochs between calls of `task.validate`; 0 for never."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Settings and checksums of the data; the tracker records them, and a checkpoint must have the
+    same."""
 
 
 def fit(

@@ -11,17 +11,14 @@ Device = Literal["cpu", "gpu", "auto"]
 
 @dataclass(frozen=True)
 class Machine:
-    """Threads, device and tracking.
-
-    Attributes:
-        n_threads: torch threads; the result is bitwise reproducible for a given number.
-        device: `cpu` is deterministic; `auto` uses a GPU if there is one.
-        tracking_uri: "" for no tracking, or an MLflow URI such as `sqlite:///results/mlflow.db`.
-    """
+    """Threads, device and tracking."""
 
     n_threads: int = 1
+    """Torch threads; the result is bitwise reproducible for a given number."""
     device: Device = "cpu"
+    """`cpu` is deterministic; `auto` uses a GPU if there is one."""
     tracking_uri: str = ""
+    """"" for no tracking, or an MLflow URI such as `sqlite:///results/mlflow.db`."""
 
     def __post_init__(self) -> None:
         between("n_threads", self.n_threads, 1, 4096)

@@ -41,12 +41,13 @@ class EcgSample:
     Attributes:
         name: p0000, or the name of the file.
         beats: scenario (sinus, lbbb, ...; recording for a file) -> twelve leads, mV.
-        sex: female or male, None if unknown.
+        sex: female or male, None if unknown. age_years: None if unknown.
     """
 
     name: str
     beats: Mapping[str, AveragedBeat]
     sex: str | None = None
+    age_years: float | None = None
 
     @classmethod
     def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
@@ -65,6 +66,7 @@ class FeatureRow:
         name, scenario, sex: as in `EcgSample`.
         values: feature with its unit -> value, NaN where it cannot be measured.
         trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
+        rr_ms: cycle length of a recording, None for a single beat. age_years: None if unknown.
     """
 
     name: str
@@ -72,6 +74,8 @@ class FeatureRow:
     values: dict[str, float]
     sex: str | None
     trace: np.ndarray
+    rr_ms: float | None = None
+    age_years: float | None = None
 
 
 def _amplitude(*names: str) -> Callable[[LeadBeat], float]:
@@ -120,9 +124,12 @@ def _sokolow_lyon(found: Delineation) -> float:
 
 
 BEAT_FEATURES: dict[str, Callable[[Delineation], float]] = {
+    "p_ms": lambda found: found.p_ms,
+    "pr_ms": lambda found: found.pr_ms,
     "qrs_ms": lambda found: found.qrs_ms,
     "qt_ms": lambda found: found.qt_ms,
     "t_peak_to_end_ms": lambda found: found.t_peak_to_end_ms,
+    "p_axis_deg": lambda found: found.p_axis_deg,
     "qrs_axis_deg": lambda found: found.qrs_axis_deg,
     "t_axis_deg": lambda found: found.t_axis_deg,
     "qrs_t_angle_deg": lambda found: found.qrs_t_angle_deg,
@@ -135,7 +142,7 @@ T_TIMES = ("t_peak_ms", "t_end_ms", "t_peak_to_end_ms")
 """Times in each lead, from the QRS onset."""
 FEATURES = (
     *BEAT_FEATURES,
-    *(feature_name(kind, lead) for lead in LEADS for kind in (*LEAD_FEATURES, *T_TIMES)),
+    *(feature_name(kind, lead) for lead in LEADS for kind in ("p_mv", *LEAD_FEATURES, *T_TIMES)),
 )
 """Names of all features in their order."""
 UNITS = {"ms": "ms", "mv": "mV", "deg": "deg"}
@@ -147,11 +154,35 @@ def unit_of(feature: str) -> str:
     return next((UNITS[part] for part in feature.split("_") if part in UNITS), "1")
 
 
+LABELS = {
+    "p_ms": "P duration", "pr_ms": "PR", "p_axis_deg": "P axis", "p_mv": "P",
+    "qrs_ms": "QRS duration", "qt_ms": "QT", "t_peak_to_end_ms": "T peak to T end",
+    "qrs_axis_deg": "QRS axis", "t_axis_deg": "T axis", "qrs_t_angle_deg": "angle of QRS and T",
+    "transition": "lead where R = S", "sokolow_lyon_mv": "Sokolow-Lyon",
+    "q_widest_ms": "widest Q", "q_mv": "Q", "q_ms": "Q duration", "r_mv": "R",
+    "r_ms": "R duration", "s_mv": "S", "s_ms": "S duration", "r2_mv": "R'", "s2_mv": "S'",
+    "r_fraction": "R / (R + S)", "j_mv": "level at J", "st60_mv": "level at J + 60 ms",
+    "t_mv": "T", "t2_mv": "second peak of T", "t_peak_ms": "T peak", "t_end_ms": "T end",
+}  # fmt: skip
+"""Feature without its lead -> words."""
+
+
+def label_of(feature: str) -> str:
+    """Words for a feature with its lead and unit: "T peak in V2, ms" for t_peak_ms_v2."""
+    kind, _, last = feature.rpartition("_")
+    lead = next((lead for lead in LEADS if lead.lower() == last), None)
+    words = LABELS.get(kind if lead else feature, feature)
+    unit = unit_of(feature)
+    return f"{words}{f' in {lead}' if lead else ''}{'' if unit == '1' else f', {unit}'}"
+
+
 def beat_features(found: Delineation) -> dict[str, float]:
     """All features of one beat, in the order of `FEATURES`."""
     values = {name: of(found) for name, of in BEAT_FEATURES.items()}
-    for lead in LEADS:
+    p_mv = found.p.amplitudes_mv if found.p else np.full(len(LEADS), np.nan)
+    for lead, p_peak in zip(LEADS, p_mv):
         beat = found.leads[lead]
+        values[feature_name("p_mv", lead)] = float(p_peak)
         values |= {feature_name(kind, lead): of(beat) for kind, of in LEAD_FEATURES.items()}
         values |= _t_times(found, beat)
     return values
@@ -205,9 +236,8 @@ def feature_row(sample: EcgSample, scenario: str) -> FeatureRow:
         - delineation.leads[name].baseline_mv
         for name, lead in zip(LEADS, beat.ecg)
     ]
-    return FeatureRow(
-        sample.name, scenario, beat_features(delineation), sample.sex, np.array(trace)
-    )
+    values, sex, age = beat_features(delineation), sample.sex, sample.age_years
+    return FeatureRow(sample.name, scenario, values, sex, np.array(trace), beat.rr_ms, age)
 
 
 def feature_table(

@@ -31,21 +31,18 @@ smaller steps only if the triangles are small."""
 
 @dataclass(frozen=True)
 class AlievPanfilov:
-    """Parameters of the model; defaults of Zhu 2025, section III.A.
-
-    Attributes:
-        a: threshold of excitation.
-        k: strength of the reaction.
-        e0, mu1, mu2: rate of recovery.
-        diffusion: D, mm^2 per unit of time.
-    """
+    """Parameters of the model; defaults of Zhu 2025, section III.A."""
 
     a: float = 0.1
+    """Threshold of excitation."""
     k: float = 8.0
+    """Strength of the reaction."""
     e0: float = 0.002
     mu1: float = 0.3
     mu2: float = 0.3
+    """Rate of recovery."""
     diffusion: float = 10.0
+    """D, mm^2 per unit of time."""
 
     def __post_init__(self) -> None:
         check.between("a", self.a, 0.0, 0.5, "no wave travels beyond one half")
@@ -87,15 +84,12 @@ class AlievPanfilov:
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Nodes at which u is set to one.
-
-    Attributes:
-        nodes: [stimulated] rows of the Laplacian.
-        time: time of the stimulus; it acts at the first sample at or after it.
-    """
+    """Nodes at which u is set to one."""
 
     nodes: np.ndarray
+    """[stimulated] rows of the Laplacian."""
     time: float = 0.0
+    """Time of the stimulus; it acts at the first sample at or after it."""
 
 
 class SimulatedWave(NamedTuple):
@@ -114,7 +108,7 @@ def simulate(
     model: AlievPanfilov = AlievPanfilov(),
     step: float | None = None,
 ) -> SimulatedWave:
-    """Integrate from rest by the classical Runge-Kutta method, in equal steps between samples.
+    """Integrate u and v [node, time] from rest by the classical Runge-Kutta method in equal steps.
 
     Args:
         laplacian: [node, node] 1/mm^2, of the surface: `geometry.surface_operators`.
@@ -122,9 +116,6 @@ def simulate(
         time: [time] uniform; a stimulus at time[0] is in the first sample.
         model: parameters.
         step: upper limit; None: the smaller of `MAX_STEP` and half of the stable one.
-
-    Returns:
-        u and v [node, time].
 
     Raises:
         BadInput: no stimulus, nodes or times outside, times that are not uniform, or an unstable

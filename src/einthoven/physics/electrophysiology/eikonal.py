@@ -29,15 +29,9 @@ NEAR_RINGS = 2
 
 
 def speed_tensor_sq(f0: np.ndarray, cv_fiber: float, cv_transverse: float) -> np.ndarray:
-    """D = v_t^2 I + (v_f^2 - v_t^2) f f^T (Dokuchaev 2026, eq. 10).
+    """D = v_t^2 I + (v_f^2 - v_t^2) f f^T (Dokuchaev 2026, eq. 10): [cell, 3, 3] mm^2/ms^2.
 
-    Args:
-        f0: [cell, 3] unit fibre direction.
-        cv_fiber: mm/ms along the fibre.
-        cv_transverse: mm/ms across it.
-
-    Returns:
-        [cell, 3, 3] mm^2/ms^2.
+    f0 [cell, 3] unit fibre directions; speeds along and across the fibre in mm/ms.
 
     Raises:
         BadInput: f0 is not unit, or a speed is not physical.

@@ -31,13 +31,7 @@ def with_endocardium(
     """A network with the fast layers of both endocardia that the settings have.
 
     Paths run along edges and along chords over two edges, so they are up to a few per cent longer
-    than on the surface.
-
-    Args:
-        network: network of the trees.
-        patient: with mesh and ventricular coordinates.
-        config: speeds of the layers, and their upper ends.
-        speed_factor: factor on the speeds.
+    than on the surface. The patient has ventricular coordinates; all speeds have a common factor.
     """
     for tag, key in SPEED_KEYS.items():
         speed = getattr(config, key)

@@ -103,15 +103,10 @@ def travel_of(mesh: Tetrahedra, tensors: np.ndarray) -> tuple[Travel, int]:
 def seen_from(own: int, cell: np.ndarray, squares: np.ndarray) -> tuple[
     tuple[int, int, int], tuple[float, float, float], tuple[float, float, float]
 ]:  # fmt: skip
-    """Tetrahedron as seen from one of its corners, with the others in turn.
+    """Tetrahedron [4] nodes as seen from one of its corners, 0 to 3, with the others in turn.
 
-    Args:
-        own: the corner, 0 to 3.
-        cell: [4] nodes. squares: [6] ms^2, as `Travel`.
-
-    Returns:
-        Nodes of the other corners; squared travel times to them from `own`, and along the edges
-        opposite to these, ms^2.
+    Nodes of the other corners; squared travel times to them from `own`, and along the edges
+    opposite to these, ms^2, of `squares` [6] as in `Travel`.
     """
     k1, k2, k3 = int(own > 1), 2 + int(own & 1), 4 + int(own == 1 or own == 2)
     return (

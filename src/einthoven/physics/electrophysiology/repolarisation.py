@@ -94,14 +94,8 @@ def gradients(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
 def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
     """Contribution of a millisecond of each gradient to the durations, before clipping.
 
-    The order is apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
-
-    Args:
-        patient: with mesh and ventricular coordinates.
-        smoothing_mm: smoothing length of the durations.
-
-    Returns:
-        [gradient, heart node], each of zero mean over the volume.
+    [gradient, heart node], each of zero mean over the volume. The order is apex to base, anterior
+    to posterior, RV to LV, endocardium to epicardium.
 
     Raises:
         BadInput, NotConverged: as `apd90_field`.
@@ -158,11 +152,8 @@ def smooth(heart: Heart, values: np.ndarray, length_mm: float) -> np.ndarray:
     """One implicit step of diffusion, u - L^2 div grad u = `values` with no flux on the surface.
 
     It turns a step between two tissues into (1 - exp(-|x| / L) / 2), as electrotonic coupling does
-    to a step in ionic currents with space constant L. The volume integral is preserved.
-
-    Args:
-        heart: its nodes and cells.
-        values: [node], any unit. length_mm: L; 0 changes nothing.
+    to a step in ionic currents with space constant L. The volume integral is preserved. values
+    [node] in any unit; length 0 changes nothing.
 
     Raises:
         NotConverged: the linear solver failed.

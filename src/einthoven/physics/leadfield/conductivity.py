@@ -9,14 +9,9 @@ from einthoven.base.core.tags import Tissue
 
 
 def intracellular(f0: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
-    """G_i = sigma_it I + (sigma_il - sigma_it) f0 (x) f0, section 2.1.
+    """G_i = sigma_it I + (sigma_il - sigma_it) f0 (x) f0, section 2.1: [cell, 3, 3] mS/mm.
 
-    Args:
-        f0: [cell, 3] unit fibre directions.
-        sigma: the conductivities, of which the intracellular ones count; S/m = mS/mm.
-
-    Returns:
-        [cell, 3, 3] mS/mm.
+    f0 [cell, 3] unit fibre directions; S/m = mS/mm.
 
     Raises:
         BadInput: a fibre is not of unit length.
@@ -42,13 +37,8 @@ def transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.nd
 def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
     """G = G_i + G_e in the myocardium, G_0 = sigma I of torso, blood or lungs elsewhere.
 
-    Args:
-        f0: [heart cell, 3] unit fibre directions.
-        cell_tags: [cell] core.tags.Tissue, myocardium first.
-        sigma: the conductivities; S/m = mS/mm.
-
-    Returns:
-        [cell, 3, 3] mS/mm.
+    f0 [heart cell, 3] unit vectors, cell_tags [cell] core.tags.Tissue, myocardium first ->
+    [cell, 3, 3] mS/mm.
 
     Raises:
         BadInput: the fibres do not match the myocardium, or a tag is unknown.

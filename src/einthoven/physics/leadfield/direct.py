@@ -13,13 +13,7 @@ from einthoven.physics.leadfield.neumann import NeumannProblem
 def direct_potential(patient: Patient, v_m: np.ndarray, config: LeadFieldSettings) -> np.ndarray:
     """Solve -div(G grad phi) = div(G_i grad V_m) in the insulated body, eq. (1), (2).
 
-    Args:
-        patient: with mesh and fibres.
-        v_m: [time, heart node] transmembrane potential, mV.
-        config: conductivities and solver.
-
-    Returns:
-        [time, node] mV, zero mean on the skin.
+    v_m [time, heart node] mV -> [time, node] mV, zero mean on the skin; the patient has fibres.
 
     Raises:
         BadInput: shapes that do not fit, or as `solve.solve_lead_fields`.

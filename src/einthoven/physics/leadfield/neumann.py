@@ -41,19 +41,11 @@ def electrode_weights(
     electrode_points: np.ndarray,
     electrode_names: Sequence[str] | np.ndarray | None = None,
 ) -> sp.csr_array:
-    """Barycentric weights of each electrode on its closest skin triangle.
+    """Barycentric weights [electrode, node] of each electrode on its closest skin triangle.
 
     Row e is the load vector of Dirac's delta at electrode e (Dokuchaev 2026, eq. 4) and, applied to
     nodal values, P1 interpolation at e. Using the same weights for both makes reciprocity exact.
-
-    Args:
-        points: [node, 3] mm.
-        faces: [face, 3] skin triangles.
-        electrode_points: [electrode, 3] mm, within 5 mm of the skin.
-        electrode_names: for messages.
-
-    Returns:
-        [electrode, node], rows sum to one.
+    points [node, 3] mm, skin triangles [face, 3], electrodes [electrode, 3] mm within 5 mm of them.
 
     Raises:
         BadInput: duplicate names, or electrodes off the skin.

@@ -11,15 +11,8 @@ def pseudo_lead_field_grad(
 ) -> np.ndarray:
     """Gradient of Z* = 1 / (4 pi sigma_torso |e - x|), eq. (11) of Dokuchaev 2026.
 
-    It is (e - x) / (4 pi sigma_torso |e - x|^3), which points towards the electrode, like grad Z.
-
-    Args:
-        points: [point, 3] mm.
-        electrode_points: [electrode, 3] mm.
-        sigma_torso: mS/mm.
-
-    Returns:
-        [electrode, point, 3] kOhm/mm.
+    It is (e - x) / (4 pi sigma_torso |e - x|^3), which points towards the electrode, like grad Z:
+    points [point, 3] and electrodes [electrode, 3] mm, mS/mm -> [electrode, point, 3] kOhm/mm.
 
     Raises:
         BadInput: a point lies on an electrode.

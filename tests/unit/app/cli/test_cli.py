@@ -1,6 +1,8 @@
 """The command line: help for every command, one clear line and status 2 on bad input."""
 
 import re
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -159,6 +161,38 @@ def test_interrupt_ends_with_one_line(monkeypatch, capsys) -> None:
         "einthoven: config was interrupted; no file is incomplete",
         "",
     ]
+
+
+def test_interrupt_before_a_command_ends_with_one_line(monkeypatch, capsys) -> None:
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("einthoven.app.cli.build_parser", interrupted)
+    assert main(["config"]) == 130
+    assert capsys.readouterr().err == "\neinthoven: interrupted\n"
+
+
+PROGRAM = '''
+import os, signal, sys
+from einthoven.app.cli import main
+
+class Late:
+    """Among the last things of an interpreter, when its handlers and names are gone."""
+
+    def __del__(self, kill=os.kill, which=(os.getpid(), signal.SIGINT)):
+        kill(*which)
+
+sys.kept = Late()
+sys.argv = ["einthoven", "schema"]
+sys.exit(main())
+'''
+
+
+def test_interrupt_while_the_program_ends_does_not_kill_it() -> None:
+    """The answer is written; a status of a killed program would tell scripts otherwise."""
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith("}\n")
 
 
 def test_other_libraries_do_not_warn_the_user(monkeypatch, recwarn) -> None:

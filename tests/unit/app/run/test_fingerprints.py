@@ -146,6 +146,7 @@ REACHES = {
         "inverse_operators",
         "imaging_simulate",
         "published",
+        "report",
     }
     | IMAGING,
     "data/dataset/checker.py": {"consolidate", "published"},

@@ -39,7 +39,8 @@ def test_a_place_in_mm_is_where_the_picture_has_it(ball, side):
     site = CENTRE + RADIUS * (site - CENTRE) / np.linalg.norm(site - CENTRE)
     values = np.linalg.norm(ball.points - site, axis=1)
     bands = Bands("distance (mm)", (0.0, 10.0, 80.0), "gray")
-    image = ball.image(values, (0.0, 80.0), bands.colours, ball.isolines(values, []), side)
+    lines = ball.isolines(values, [])
+    (image,) = ball.images(values, (0.0, 80.0), bands.colours, lines, [side])
     # limits are those of equal bands: 0 to 40 is black, 40 to 80 white
     height, width = image.shape[:2]
     assert width / height == pytest.approx(ball.half_size[0] / ball.half_size[1], rel=0.01)
@@ -52,6 +53,17 @@ def test_a_place_in_mm_is_where_the_picture_has_it(ball, side):
     places = ball.place(ball.points[seen], side)
     np.testing.assert_allclose(in_mm.min(axis=0), places.min(axis=0), atol=2.0)
     np.testing.assert_allclose(in_mm.max(axis=0), places.max(axis=0), atol=2.0)
+
+
+def test_pictures_of_one_map_are_each_from_its_own_side(ball):
+    """A scene that is drawn once and looked at four times: the site is seen from its side alone."""
+    site = CENTRE + RADIUS * np.array(SIDES[2].direction)
+    values = np.linalg.norm(ball.points - site, axis=1)
+    bands = Bands("distance (mm)", (0.0, 10.0, 80.0), "gray")
+    images = ball.images(values, (0.0, 80.0), bands.colours, ball.isolines(values, []), SIDES)
+    dark = [int((image.max(axis=2) < 60).sum()) for image in images]
+    assert int(np.argmax(dark)) == 2 and dark[2] > 2 * sorted(dark)[-2]
+    assert len({image.tobytes() for image in images}) == len(SIDES)
 
 
 def test_bands_hold_all_values_and_their_lightness_never_turns():

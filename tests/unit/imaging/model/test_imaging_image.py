@@ -1,6 +1,7 @@
 """From a recording to a map: ecg_distribution, onset, places, splines, files, and the command."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.ecg import COMPLEXES, T_MV, synthetic_beat
 from helpers.recordings import ellipsoid
 
 from einthoven.app.cli import main
+from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS
@@ -17,7 +19,7 @@ from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.ecg_distribution import EcgDistribution
-from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
+from einthoven.imaging.model.imaged_ecg import HEADER, NO_PATTERN, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
 from einthoven.imaging.model.pictures import by_place, figures_of
 from einthoven.imaging.model.predictors import PosteriorPredictor, ResidualPredictor
@@ -179,8 +181,22 @@ def test_a_network_with_draws_needs_no_residuals(model):
     found = image(recording(), model=drawing)
     np.testing.assert_allclose(found.median, TRUTH, atol=0.01)
     np.testing.assert_allclose(np.ptp(found.interval, axis=0), 0.9 * 12, atol=0.01)
-    assert found.line().endswith("; most likely sinus (0.75)")
-    assert found.to_json()["pattern_probability"]["lbbb"] == 0.25
+    # a simulated beat keeps its pattern
+    assert drawing.predictor.draw(drawing.placed(found.beat, None)).pattern["sinus"] == 0.75
+
+
+def test_no_pattern_of_a_recording_is_told(model, tmp_path):
+    """Healthy adults were called paced, with the certainty that this network has."""
+    card = model.card | {"forward": "fem-recorded"}
+    drawing = replace(model, predictor=PosteriorPredictor(Drawing()), card=card)
+    found = image(recording(), model=drawing)
+    found.write(tmp_path)
+    written = "".join(path.read_text() for path in tmp_path.glob("activation.[cj]s*"))
+    told = json.loads((tmp_path / "activation.json").read_text())
+    assert told["pattern"] is None and told["pattern_note"] == NO_PATTERN
+    said = " ".join([found.line(), *found.warnings, written.replace(NO_PATTERN, "")])
+    assert not [name for name in PATTERNS if re.search(rf"\b{name}\b", said)]
+    assert not hasattr(found, "pattern")
 
 
 def test_a_network_without_draws_is_packed_with_its_residuals(ecg_distribution, tmp_path):
@@ -206,18 +222,28 @@ def test_residuals_are_of_the_nearest_calibration_beats(tmp_path):
 def test_a_recording_of_another_kind_is_told(model):
     model = replace(model, ecg_distribution=replace(model.ecg_distribution, limits={"ecg_sd": 0.01,
                     "ecg_residual_percent": 0.01}))  # fmt: skip
-    assert "OUT OF DISTRIBUTION" in image(recording(), model=model).warnings[0]
+    found = image(recording(), model=model)
+    assert "OUT OF DISTRIBUTION" in found.warnings[0]
+    assert found.line().endswith("; OUT OF DISTRIBUTION")
 
 
 def test_command(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(ImagingModel, "load", lambda folder: model)
-    monkeypatch.setattr("einthoven.imaging.model.pictures.figures_of", lambda *given: {})
+    drawn = []
+    monkeypatch.setattr(
+        "einthoven.imaging.model.pictures.figures_of", lambda *given: drawn.append(given) or {}
+    )
     np.save(tmp_path / "rhythm.npy", 1000 * recording().ecg)
     arguments = ["image", str(tmp_path / "rhythm.npy"), "--model", "any"]
     assert main([*arguments, "--rate-hz", "1000", "--unit", "uV", "--to", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("rhythm: activation lasts")
     assert "Not a medical device" in printed and (tmp_path / "activation.csv").exists()
+    assert NO_PATTERN in printed and "distribution" in printed.splitlines()[0].lower()
+    assert not drawn
+    pictures = [*arguments, "--rate-hz", "1000", "--unit", "uV", "--to", str(tmp_path)]
+    assert main([*pictures, "--pictures"]) == 0 and len(drawn) == 1
+    capsys.readouterr()
     assert main(arguments) == 2
     assert "--rate-hz" in capsys.readouterr().err
 
@@ -231,6 +257,8 @@ def test_pictures(model, tmp_path):
     assert {"activation time (ms)", "width of the 90% interval (ms)"} <= labels
     maps = [axes for axes in figures["isochrones.png"].axes if axes.images]
     assert len(maps) == 8
+    titles = [figure.get_suptitle() for figure in figures.values()]
+    assert all(re.search(r"in distribution|OUT OF DISTRIBUTION", title) for title in titles)
 
 
 def test_models_that_are_none(tmp_path):

@@ -32,7 +32,7 @@ LIBRARY = Path(einthoven.__file__).parent
 RECORDING = Path(__file__).resolve().parents[4] / "docs/tutorials/simulated_sinus.csv"
 FORMS = (Namespace, Recording, AveragedBeat, AlignedBeat, PlacedBeat, MapDraws, ImagedEcg)
 NOT_COUNTED, NOT_COUNTED_FUNCTIONS = ("base/core/", "base/config/"), ("<module>", "add_arguments")
-MAX_DEPTH, MAX_FILES, MAX_EXECUTED = 20, 12, 44
+MAX_DEPTH, MAX_FILES, MAX_EXECUTED = 20, 13, 47
 
 
 class Walk:
@@ -87,7 +87,7 @@ def _given(frame: FrameType) -> list[Any]:
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imaged")
-    command = ["image", str(RECORDING), "--to", str(folder)]
+    command = ["image", str(RECORDING), "--to", str(folder), "--pictures"]
     assert main(command) == 0, "first without the profiler: imports and tables are made once"
     found = Walk()
     sys.setprofile(found)

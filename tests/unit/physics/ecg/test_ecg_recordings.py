@@ -115,13 +115,15 @@ def test_broken_csv_tables(tmp_path):
         with pytest.raises(BadInput, match=match):
             read_csv(path, Declared(500.0))
 
-    fault("", "first line")
+    fault("", "empty")
+    fault("\n", "first line")
     fault("1,2,3\n4,5,6\n", "first line")
     fault("I,II\n1,2\n3,x\n", "line 3")
     fault("I,II\n1,2\n3\n", "line 3")
     fault("I,II\n1,2\n3,4\n", "no lead V1")
     fault("I,I\n1,2\n3,4\n", "more than once")
-    fault("time_s,I\n0,1\n1,2\n1,2\n", "equal steps")
+    fault("time_s,I,II\n0,1,1\n1,2,1\n1,2,1\n", "equal steps")
+    fault("time_s,age\n0,1\n1,2\n", "name the leads")
 
 
 def test_limb_leads_follow_from_two():

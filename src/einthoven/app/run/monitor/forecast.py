@@ -56,14 +56,10 @@ _foreseen: dict[str, Kind] = {}
 
 
 def foresee(dag: Any, results: str, expected: Mapping[str, float]) -> None:
-    """Take the kinds of a run from Snakemake's graph of jobs, for `foreseen`.
+    """Take the kinds of a run from Snakemake's complete graph of jobs, for `foreseen`.
 
-    Usual seconds are those of earlier jobs of the kind, or else of its rule, or else as expected.
-
-    Args:
-        dag: `workflow.dag`, complete.
-        results: folder with benchmark files of earlier runs.
-        expected: kind or rule -> seconds, on some machine.
+    Usual seconds are those of earlier jobs of the kind, whose benchmark files are in the results,
+    or else of its rule, or else as expected (by kind or rule, on some machine).
     """
     jobs = set(dag.needrun_jobs())
     names = {job: kind_of(job.rule.name, job.wildcards_dict) for job in jobs}

@@ -136,14 +136,11 @@ class WorkflowRun:
             counts.seconds += seconds
 
     def fail(self, jobids: Sequence[str], message: str, logs: Sequence[str]) -> list[Failure]:
-        """Jobs that were submitted together failed.
+        """Jobs that were submitted together failed; the failures if any of them was running.
 
         Of a group, only jobs that wrote to their log and left no benchmark file failed
         themselves; the others were finished before, or never begun, and will be done later.
         Message and logs are the executor's.
-
-        Returns:
-            The failures, at least one if any of these jobs was running.
         """
         self.observe()
         jobs = {jobid: self.running.pop(jobid) for jobid in jobids if jobid in self.running}

@@ -26,44 +26,38 @@ COUNTED_BY_RIBS = ("V1", "V2", "V3", "V4", "V5", "V6")
 
 @dataclass(frozen=True)
 class Spread:
-    """SDs in mm of measurements about their position in the model.
-
-    Attributes:
-        place: electrode along the skin, about its rule-based site (Schijvenaars 1997, J.
-            Electrocardiol. 30:247, studied typical errors of 20 to 30 mm).
-        together: common shift of V1 to V6 up or down, as when ribs are miscounted.
-        landmark: landmark along the skin.
-        off_skin: electrodes and landmarks normal to the skin.
-        skin: points of the skin normal to it.
-        apart: minimum distance of skin points that count as independent.
-    """
+    """SDs in mm of measurements about their position in the model."""
 
     place: float = 15.0
+    """Electrode along the skin, about its rule-based site (Schijvenaars 1997, J. Electrocardiol.
+    30:247, studied typical errors of 20 to 30 mm)."""
     together: float = 12.0
+    """Common shift of V1 to V6 up or down, as when ribs are miscounted."""
     landmark: float = 10.0
+    """Landmark along the skin."""
     off_skin: float = 3.0
+    """Electrodes and landmarks normal to the skin."""
     skin: float = 3.0
+    """Points of the skin normal to it."""
     apart: float = 30.0
+    """Minimum distance of skin points that count as independent."""
 
 
 @dataclass(frozen=True)
 class TorsoEvidence:
-    """Evidence in one frame, with axes to the left, the back and the head, mm.
-
-    Attributes:
-        places: name -> [3], electrodes of the 12-lead ECG, RL and landmarks of the torso.
-        skin: [point, 3] on the skin, in any number.
-        heart: [point, 3] of the epicardium, which the skin encloses; if empty, the heart's position
-            is not used.
-        person: sex, height and BMI.
-        turned_deg: SD of the body's rotation about each of the axes.
-    """
+    """Evidence in one frame, with axes to the left, the back and the head, mm."""
 
     places: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Name -> [3], electrodes of the 12-lead ECG, RL and landmarks of the torso."""
     skin: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    """[point, 3] on the skin, in any number."""
     heart: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    """[point, 3] of the epicardium, which the skin encloses; if empty, the heart's position is not
+    used."""
     person: BodySize | None = None
+    """Sex, height and BMI."""
     turned_deg: float = 4.0
+    """SD of the body's rotation about each of the axes."""
 
     def __post_init__(self) -> None:
         for name in ("skin", "heart"):
@@ -87,23 +81,20 @@ class Term(Protocol):
 
 @dataclass(frozen=True)
 class Places:
-    """Electrodes and landmarks: loose along the skin, tight normal to it, V1 to V6 jointly.
-
-    Attributes:
-        names: of the places.
-        ties: positions by the rules or the atlas.
-        targets: [place, 3] mm, measured positions.
-        along: [place] mm, SD along the skin.
-        spread: the other SDs.
-        faces: of the skin.
-    """
+    """Electrodes and landmarks: loose along the skin, tight normal to it, V1 to V6 jointly."""
 
     names: Sequence[str]
+    """Names of the places."""
     ties: SkinPoints
+    """Positions by the rules or the atlas."""
     targets: np.ndarray
+    """[place, 3] mm, measured positions."""
     along: np.ndarray
+    """[place] mm, SD along the skin."""
     spread: Spread
+    """The other SDs."""
     faces: np.ndarray
+    """Faces of the skin."""
 
     def residuals(self, skin: PlacedSkin, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals as in `Term`; normals are those of the current shape."""

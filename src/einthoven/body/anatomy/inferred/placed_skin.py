@@ -36,20 +36,17 @@ SHIFT_MM = 1000.0
 
 @dataclass(frozen=True)
 class SkinPrior:
-    """Skins mean + sum_k latents[k] factors[k] with independent standard normal latents.
-
-    Attributes:
-        mean: [vertex, 3] mm.
-        factors: [latent, vertex, 3] mm; those of the atlas first.
-        coeffs_mean: [mode] SD of the atlas.
-        coeffs_root: [mode, mode] root of their covariance: coefficients = coeffs_mean + coeffs_root
-            @ latents[:mode].
-    """
+    """Skins mean + sum_k latents[k] factors[k] with independent standard normal latents."""
 
     mean: np.ndarray
+    """[vertex, 3] mm."""
     factors: np.ndarray
+    """[latent, vertex, 3] mm; those of the atlas first."""
     coeffs_mean: np.ndarray
+    """[mode] SD of the atlas."""
     coeffs_root: np.ndarray
+    """[mode, mode] root of their covariance: coefficients = coeffs_mean + coeffs_root @
+    latents[:mode]."""
 
     def points(self, latents: np.ndarray) -> np.ndarray:
         """The skin [vertex, 3] mm of latents [latent]."""
@@ -112,16 +109,14 @@ class PlacedSkin:
 
     The latents are standard normal: those of the shape, three of the rotation (rotation vector over
     its SD), three of the shift.
-
-    Attributes:
-        prior: prior of the shape.
-        turned_deg: SD of each component of the rotation.
-        start: rotation [3, 3] and shift [3] mm at zero latents.
     """
 
     prior: SkinPrior
+    """Prior of the shape."""
     turned_deg: float
+    """SD of each component of the rotation."""
     start: tuple[np.ndarray, np.ndarray]
+    """Rotation [3, 3] and shift [3] mm at zero latents."""
 
     @property
     def n_latents(self) -> int:

@@ -49,21 +49,18 @@ ALL_TURNS_DEG = 45.0
 
 @dataclass(frozen=True)
 class TorsoPosterior:
-    """Posterior distribution of bodies, in the frame of the evidence.
-
-    Attributes:
-        skin: maps latents to the skin.
-        latents: [latent] the most likely ones.
-        precision: [latent, latent] of their Gaussian.
-        heart: [point, 3] mm that lie inside, or none.
-        resolution: of the torso atlas.
-    """
+    """Posterior distribution of bodies, in the frame of the evidence."""
 
     skin: PlacedSkin
+    """Map from latents to the skin."""
     latents: np.ndarray
+    """[latent] the most likely ones."""
     precision: np.ndarray
+    """[latent, latent] of their Gaussian."""
     heart: np.ndarray
+    """[point, 3] mm that lie inside, or none."""
     resolution: str
+    """Resolution of the torso atlas."""
 
     @cached_property
     def covariance_root(self) -> np.ndarray:

@@ -57,7 +57,7 @@ def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     coeffs = config.range_sd * (2 * unit[row] - 1)
     heart, torso, pose = np.split(coeffs, [MAX_MODES, 2 * MAX_MODES])
     rng = generator(config.seed, "cohort-body", size, block)
-    body = draw_body(latin_hypercube(size, 3, rng)[row], config)
+    body = _draw_body(latin_hypercube(size, 3, rng)[row], config)
     if body:
         heart = load_regression(HEART_ATLAS).coeffs(body, heart)
         torso = load_regression(TORSO_ATLAS).coeffs(body, torso)
@@ -74,13 +74,8 @@ def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     )
 
 
-def draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
-    """Sex, height and BMI of one person, or None if the cohort is of any sex.
-
-    Args:
-        unit: [3] uniform numbers in 0 to 1, for sex, height and BMI.
-        config: height and BMI without their own range are uniform in +-range_sd.
-    """
+def _draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
+    """Sex, height and BMI of one person from uniform numbers [3], or None for any sex."""
     if config.sex == "any":
         return None
     sex = SEXES[int(unit[0] * len(SEXES))] if config.sex == "both" else config.sex

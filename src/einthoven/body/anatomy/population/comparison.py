@@ -53,8 +53,8 @@ def heart_measures(heart: HeartSurfaces) -> dict[str, float]:
         "lv_diameter": lv_diameter,
         "septum": at["rv_left"] - at["lv_right"],
         "posterior_wall": posterior,
-        "rv_basal_diameter": max(rv_width(heart, share) for share in BASAL_SHARES),
-        "rv_mid_diameter": rv_width(heart, 0.5),
+        "rv_basal_diameter": max(_rv_width(heart, share) for share in BASAL_SHARES),
+        "rv_mid_diameter": _rv_width(heart, 0.5),
         "rv_wall": at["epi_right"] - at["rv_right"],
         "sphericity": 100 * volume["lv"] / (np.pi / 6 * length**3 / 1000),
         "relative_wall": 100 * 2 * posterior / lv_diameter,
@@ -97,12 +97,8 @@ def line_crossings(points: np.ndarray, faces: np.ndarray, z: float) -> np.ndarra
     return x[np.insert(np.diff(x) > 1e-9, 0, True)] if len(x) else x  # an edge is hit twice
 
 
-def rv_width(heart: HeartSurfaces, share: float) -> float:
-    """Septum to free wall of the RV in mm, at a `share` of its length from the base.
-
-    Raises:
-        StepFailed: the line does not cross the RV.
-    """
+def _rv_width(heart: HeartSurfaces, share: float) -> float:
+    """Septum to free wall of the RV in mm, at a `share` of its length from the base."""
     base, apex = heart.landmarks["RV_BASE"][2], heart.landmarks["RV_APEX"][2]
     faces = heart.tagged(Surface.RV_ENDO)
     x = line_crossings(heart.points, faces, float(base + share * (apex - base)))
@@ -150,14 +146,10 @@ def measures_of(parameters: PatientParameters) -> dict[str, float]:
 
 
 def compare(measured: Mapping[str, list[dict]]) -> dict[str, Any]:
-    """Means and SDs of the shape models beside those of the population.
+    """Means and SDs of the shape models, of measures of people by sex, beside the population's.
 
-    Args:
-        measured: sex -> measures of people.
-
-    Returns:
-        quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD], ours
-        [mean, SD], difference_sd (of the means, in population SD).
+    quantity -> title, unit, source, note, comparable, and by sex: population [mean, SD], ours
+    [mean, SD], difference_sd (of the means, in population SD).
     """
     rows = {}
     keys = ("title", "unit", "source", "note", "comparable")

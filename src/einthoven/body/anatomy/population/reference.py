@@ -27,22 +27,21 @@ MAX_SD = 3.0
 
 @dataclass(frozen=True)
 class AdultNorm:
-    """Mean and SD of one quantity in adults of each sex.
-
-    Attributes:
-        title: for tables. unit: of the numbers. source: where they come from.
-        male, female: mean and SD.
-        comparable: False where our measure is not the source's; `note` says why.
-        note: what the source measured, where that needs saying.
-    """
+    """Mean and SD of one quantity in adults of each sex."""
 
     title: str
+    """Title for tables."""
     unit: str
+    """Unit of the numbers."""
     male: tuple[float, float]
     female: tuple[float, float]
+    """Mean and SD."""
     source: str
+    """Source where they come from."""
     comparable: bool = True
+    """False where our measure is not the source's; `note` says why."""
     note: str = ""
+    """Quantity that the source measured, where that needs saying."""
 
     def of(self, sex: str) -> tuple[float, float]:
         """Mean and SD of one sex."""
@@ -118,16 +117,13 @@ class BodySize:
 
 @dataclass(frozen=True)
 class CovariateRegression:
-    """Linear regression of an atlas' coefficients on `BodySize.covariates`, and its residual.
-
-    Attributes:
-        weights: [4, mode] SD of the atlas.
-        residual: [mode, mode] symmetric root of the residual covariance; nearly the identity for an
-            atlas whose modes do not depend on the covariates.
-    """
+    """Linear regression of an atlas' coefficients on `BodySize.covariates`, and its residual."""
 
     weights: np.ndarray
+    """[4, mode] SD of the atlas."""
     residual: np.ndarray
+    """[mode, mode] symmetric root of the residual covariance; nearly the identity for an atlas
+    whose modes do not depend on the covariates."""
 
     def coeffs(self, body: BodySize, free: np.ndarray) -> np.ndarray:
         """Coefficients [mode] in SD of a person of this size; `free` [mode] SD is the residual.

@@ -23,7 +23,7 @@ from einthoven.body.anatomy.shape.tagged_heart import heart_frame, placed_heart
 
 
 def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") -> HeartSurfaces:
-    """The heart with the given shape coefficients.
+    """The heart with the given shape coefficients, in the heart frame.
 
     Args:
         heart_coeffs: in SD, at most as many as the atlas has modes; of a converted atlas, zeros
@@ -31,9 +31,6 @@ def heart_surfaces(heart_coeffs: np.ndarray, edge_mm: float, atlas: str = "") ->
         edge_mm: mean edge length of the triangles. All hearts of one atlas and edge length share
             their topology. The embedded shapes are known to 2.7 mm: a smaller edge adds no detail.
         atlas: path of a converted atlas file; "" is the embedded atlas.
-
-    Returns:
-        HeartSurfaces in the heart frame.
 
     Raises:
         BadInput: wrong coefficients, more of them than modes, wrong edge length, or no such atlas.

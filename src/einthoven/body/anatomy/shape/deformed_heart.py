@@ -133,11 +133,7 @@ class HeartDeformation:
     base: BaseCurve = field(default_factory=BaseCurve)
 
     def apply(self, heart: HeartSurfaces, rng: np.random.Generator) -> HeartSurfaces:
-        """The deformed heart in its own heart frame.
-
-        Args:
-            heart: in the heart frame.
-            rng: draws the warp.
+        """The deformed heart in its own heart frame; `rng` draws the warp.
 
         Raises:
             StepFailed: it is no longer a valid heart (`heart_check.check_heart`).

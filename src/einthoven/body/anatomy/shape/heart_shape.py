@@ -37,14 +37,12 @@ class Resampling(Surfaces):
 
     `points` are those of the mean parameters' heart in the atlas frame (z = 0 is the base); only
     those of base and valve caps are used. Curved vertices come first.
-
-    Attributes:
-        corners: [curved vertex, 3] int32 vertex ids of the finer surface.
-        weights: [curved vertex, 3] float32 barycentric weights.
     """
 
     corners: np.ndarray
+    """[curved vertex, 3] int32 vertex ids of the finer surface."""
     weights: np.ndarray
+    """[curved vertex, 3] float32 barycentric weights."""
 
     def apply(self, fine_points: np.ndarray) -> np.ndarray:
         """Points [vertex, 3] mm from the finer surface's points [fine vertex, 3] mm."""
@@ -149,13 +147,10 @@ def _shares(loop_points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class HeartSurfaces(Surfaces):
-    """A heart in the heart frame (z from apex to base, x from LV to RV); no SKIN, no lungs.
-
-    Attributes:
-        landmarks: APEX_EPI, LV_APEX, RV_APEX, LV_BASE, RV_BASE, each [3].
-    """
+    """A heart in the heart frame (z from apex to base, x from LV to RV); no SKIN, no lungs."""
 
     landmarks: dict[str, np.ndarray]
+    """APEX_EPI, LV_APEX, RV_APEX, LV_BASE, RV_BASE, each [3]."""
 
     @classmethod
     def placed(cls, surfaces: Surfaces, landmarks: dict[str, np.ndarray]) -> Self:

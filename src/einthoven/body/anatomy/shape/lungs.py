@@ -49,11 +49,7 @@ VOLUME_RANGE_ML = (1000.0, 4000.0)
 
 
 def lung_surfaces(torso: TorsoSurface, heart: Surfaces) -> Surfaces:
-    """Both lungs of one body: LUNG_L and LUNG_R, outward.
-
-    Args:
-        torso: skin in the patient frame.
-        heart: placed in the torso.
+    """Both lungs of one body, patient frame: LUNG_L and LUNG_R, outward.
 
     Raises:
         StepFailed: a lung is not one closed surface of plausible volume with clearances.

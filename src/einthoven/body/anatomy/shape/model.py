@@ -30,22 +30,20 @@ class ShapeModel:
 
     points = mean + sum_k coeffs[k] * sds[k] * modes[k], so a coefficient is in SD.
 
-    Attributes:
-        mean: [vertex, 3] mm.
-        modes: [mode, vertex, 3], orthonormal as vectors of length 3 * vertex.
-        sds: [mode] mm, standard deviation of the score on each mode.
-        faces: [face, 3] int32, shared by all shapes.
-        face_tags: [face] int8 (core.tags.Surface), or empty for a surface of one kind.
-
     Raises:
         BadInput: shapes do not fit, values are not finite, or an SD is negative.
     """
 
     mean: np.ndarray
+    """[vertex, 3] mm."""
     modes: np.ndarray
+    """[mode, vertex, 3], orthonormal as vectors of length 3 * vertex."""
     sds: np.ndarray
+    """[mode] mm, standard deviation of the score on each mode."""
     faces: np.ndarray
+    """[face, 3] int32, shared by all shapes."""
     face_tags: np.ndarray = field(default_factory=lambda: np.empty(0, np.int8))
+    """[face] int8 (core.tags.Surface), or empty for a surface of one kind."""
 
     def __post_init__(self):
         n_modes, n_points = len(self.sds), len(self.mean)
@@ -71,13 +69,9 @@ class ShapeModel:
         return len(self.sds)
 
     def points(self, coeffs: np.ndarray) -> np.ndarray:
-        """The surface of one individual.
+        """The surface of one individual: [vertex, 3] mm, float64.
 
-        Args:
-            coeffs: [<= mode] in SD; missing ones count as zero.
-
-        Returns:
-            [vertex, 3] mm, float64.
+        Coefficients are [<= mode] in SD; missing ones count as zero.
 
         Raises:
             BadInput: more coefficients than modes, or values that are not finite.
@@ -157,11 +151,7 @@ def model_from(data: Arrays, suffix: str = "") -> ShapeModel:
 def usable_coeffs(part: str, coeffs: np.ndarray, n_modes: int, atlas: str) -> np.ndarray:
     """Coefficients in SD without trailing zeros, which a cohort has for unused modes.
 
-    Args:
-        part: "heart" or "torso".
-        coeffs: [any] SD.
-        n_modes: number of modes of the atlas.
-        atlas: its file, for messages.
+    `part` (heart or torso) and `atlas` (its file) are for messages.
 
     Raises:
         BadInput: more coefficients than modes, or not finite.

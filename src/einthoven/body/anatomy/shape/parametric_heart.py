@@ -145,16 +145,9 @@ def level_gradient(surface: str, points: np.ndarray, parameters: Parameters) -> 
 def project(
     surface: str, points: np.ndarray, parameters: Parameters, on_base: np.ndarray
 ) -> np.ndarray:
-    """Move points along the normal onto a surface; those `on_base` stay in the plane z = 0.
+    """Move points along the normal onto a surface of `level`, whose |level| is then below 1e-6.
 
-    Args:
-        surface: as in `level`.
-        points: [point, 3] mm, near the surface.
-        parameters: as in `PARAMETERS`.
-        on_base: [point] bool.
-
-    Returns:
-        [point, 3] mm with |level| < 1e-6.
+    Points [point, 3] mm are near the surface; those `on_base` [point] stay in the plane z = 0.
 
     Raises:
         StepFailed: Newton's method did not reach the surface.

@@ -181,11 +181,7 @@ def _triangulate(wall: Surfaces, edge_mm: float) -> Surfaces:
 def _shell(
     wall: Surfaces, tag: Surface, edge_mm: float
 ) -> tuple[Surfaces, list[tuple[np.ndarray, np.ndarray]]]:
-    """One curved surface remeshed, with its boundary loops on the smoothed label boundaries.
-
-    Returns:
-        The surface; for every loop its old and its new vertex ids.
-    """
+    """One curved surface remeshed, and the old and new vertex ids of each boundary loop."""
     piece = compact(wall.points, wall.tagged(tag))
     old_loops = boundary_loops(wall.tagged(tag))
     try:

@@ -39,18 +39,15 @@ FIELDS = [
 
 @dataclass(frozen=True)
 class TorsoAtlas:
-    """The atlas in memory.
-
-    Attributes:
-        models: resolution -> shape model; modes are scaled, so its `sds` are ones. Both
-            resolutions are driven by the same coefficients.
-        caps: resolution -> [vertex] bool, inside the cuts at neck, arms and hips (no real skin).
-        landmarks: name -> [3] mm on the fine mean torso.
-    """
+    """The atlas in memory."""
 
     models: dict[str, ShapeModel]
+    """Resolution -> shape model; modes are scaled, so its `sds` are ones. Both resolutions are
+    driven by the same coefficients."""
     caps: dict[str, np.ndarray]
+    """Resolution -> [vertex] bool, inside the cuts at neck, arms and hips (no real skin)."""
     landmarks: dict[str, np.ndarray]
+    """Name -> [3] mm on the fine mean torso."""
 
     def attach(self, targets: np.ndarray, resolution: str) -> SkinPoints:
         """Attach points [point, 3] mm of the fine mean torso to the topology of `resolution`."""
@@ -60,21 +57,18 @@ class TorsoAtlas:
 
 @dataclass(frozen=True, eq=False)
 class TorsoSurface(Surfaces):
-    """One body's closed skin, patient frame; the origin is the centroid of its fine vertices.
-
-    Attributes:
-        landmarks: name -> [3] mm on the skin: STERNAL_NOTCH, ICS4 (midline at the level of the
-            fourth intercostal space beside the sternum), XIPHOID, NAVEL, and CLAVICLE, NIPPLE,
-            SHOULDER, ILIAC each with _R and _L.
-        cap: [vertex] bool, inside the cuts at neck, arms and hips.
-        resolution: "coarse" (22 mm edges) or "fine" (11.8 mm).
-        atlas: file of the atlas it was drawn from; "" is the shipped one.
-    """
+    """One body's closed skin, patient frame; the origin is the centroid of its fine vertices."""
 
     landmarks: dict[str, np.ndarray]
+    """Name -> [3] mm on the skin: STERNAL_NOTCH, ICS4 (midline at the level of the fourth
+    intercostal space beside the sternum), XIPHOID, NAVEL, and CLAVICLE, NIPPLE, SHOULDER, ILIAC
+    each with _R and _L."""
     cap: np.ndarray
+    """[vertex] bool, inside the cuts at neck, arms and hips."""
     resolution: str
+    """"coarse" (22 mm edges) or "fine" (11.8 mm)."""
     atlas: str = ""
+    """File of the atlas it was drawn from; "" is the shipped one."""
 
 
 def torso_surface(

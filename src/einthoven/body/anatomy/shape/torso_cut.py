@@ -37,24 +37,23 @@ ILIAC_ABOVE_HIP_MM = 72.0
 
 @dataclass(frozen=True)
 class WholeBodyModel:
-    """A shape model of whole bodies, with the data needed to cut it.
-
-    Attributes:
-        model: patient's axes (x left, y back, z head), mm, any origin; outward faces.
-        arm: [vertex] bool, moved by an arm's bones.
-        neck: [3] mm, a point in the neck. neck_axis: [3], a unit vector along it.
-        shoulders: [2, 3] mm, right and left joint. elbows, hips: likewise.
-        above_neck_mm: height of the neck's cut above `neck`.
-    """
+    """A shape model of whole bodies, with the data needed to cut it."""
 
     model: ShapeModel
+    """Patient's axes (x left, y back, z head), mm, any origin; outward faces."""
     arm: np.ndarray
+    """[vertex] bool, moved by an arm's bones."""
     neck: np.ndarray
+    """[3] mm, a point in the neck."""
     neck_axis: np.ndarray
+    """[3], a unit vector along it."""
     shoulders: np.ndarray
+    """[2, 3] mm, right and left joint."""
     elbows: np.ndarray
     hips: np.ndarray
+    """[2, 3] mm each, right and left joint."""
     above_neck_mm: float = 0.0
+    """Height of the neck's cut above `neck`."""
 
 
 def torso_arrays(body: WholeBodyModel) -> dict[str, np.ndarray]:
@@ -201,14 +200,9 @@ def landmarks(
 ) -> dict[str, np.ndarray]:
     """Skin landmarks [3] mm, at the relative positions of the embedded mean torso.
 
-    Heights scale with the distance of the shoulder joints from the hip joints, widths with the
-    distance between the shoulders; the depth is that of the skin.
-
-    Args:
-        mean: [vertex, 3] mm, the fine mean torso.
-        faces: [face, 3].
-        shoulders: [2, 3] mm, joints in the same frame.
-        hips: [2, 3] mm, likewise.
+    Heights scale with the distance of the shoulder joints from the hip joints, both [2, 3] mm,
+    widths with the distance between the shoulders; the depth is that of the skin, the fine mean
+    torso [vertex, 3] mm with its faces [face, 3].
     """
     known = load_atlas().landmarks
     wide = 0.5 * (known["SHOULDER_L"][0] - known["SHOULDER_R"][0])

@@ -32,21 +32,20 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class About:
-    """Title page of a data set.
-
-    Attributes:
-        settings: section `publication`.
-        licence: SPDX name.
-        counts: number of patients per split. scenarios: their names. n_electrodes: per patient.
-        config: physics sections from the store's root, JSON.
-    """
+    """Title page of a data set."""
 
     settings: PublicationSettings
+    """Section `publication`."""
     licence: str
+    """SPDX name."""
     counts: dict[str, int]
+    """Number of patients per split."""
     scenarios: tuple[str, ...]
+    """Names of the scenarios."""
     n_electrodes: int
+    """Number per patient."""
     config: str
+    """Physics sections from the store's root, JSON."""
 
     keywords = ("electrocardiography", "lead field", "virtual patients", "finite elements",
                 "inverse ECG", "synthetic data")  # fmt: skip
@@ -140,13 +139,7 @@ def about_of(store: Path, settings: PublicationSettings) -> About:
 
 
 def card(about: About, n_sample: int, metrics: Mapping[str, Any] | None) -> str:
-    """Text of README.md.
-
-    Args:
-        about: metadata of the data set.
-        n_sample: patients in the sample.
-        metrics: metrics of the run's report, for the baselines; None: it has none.
-    """
+    """Text of README.md; `metrics` are those of the run's report, if it has any."""
     size = next(name for limit, name in SIZES if about.n_patients < limit)
     counts = ", ".join(f"{n} {split}" for split, n in about.counts.items())
     changes = about.settings.changes

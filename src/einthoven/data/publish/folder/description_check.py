@@ -29,10 +29,8 @@ NO_NAME = "urn:einthoven:"
 def description_faults(folder: Path, sums: Mapping[str, str], listed: list[str]) -> Iterator[str]:
     """Fields of Croissant, RO-Crate, citation, card and licence that contradict the data.
 
-    Args:
-        folder: with sound stores and tables.
-        sums: name in the folder -> SHA-256.
-        listed: names of all files that the documents describe.
+    The stores and tables are sound; SHA-256 by name of file; names of all files that the documents
+    describe.
     """
     try:
         said, crate = (json.loads((folder / name).read_text()) for name in (CROISSANT, CRATE))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic, sha256_of
+from einthoven.base.core.files import sha256_of, write_text
 from einthoven.data.dataset.checker import Summary, check_store
 from einthoven.data.dataset.consolidate import row_faults
 from einthoven.data.dataset.loaders import open_dataset
@@ -33,17 +33,14 @@ def no_more(store: Path) -> Iterable[Fault]:
 
 
 def write_sums(folder: Path, known: dict[str, str]) -> Path:
-    """Write SHA256SUMS of all files below a folder.
+    """Write SHA256SUMS of all files below a folder, which is complete except for this file.
 
-    Args:
-        folder: complete except for this file.
-        known: name in the folder -> sum, for files that need not be read again.
+    `known` has the sums of files that need not be read again, by their name in the folder.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     lines = [f"{known.get(name) or sha256_of(folder / name)}  {name}\n" for name in names
              if name != SUMS]  # fmt: skip
-    with atomic(folder / SUMS) as temporary:
-        temporary.write_text("".join(lines))
+    write_text(folder / SUMS, "".join(lines))
     return folder / SUMS
 
 

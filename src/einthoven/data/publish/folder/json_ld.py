@@ -36,13 +36,7 @@ LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 
 
 def croissant(about: About, folder: Path, sums: dict[str, str]) -> dict[str, Any]:
-    """The JSON-LD document.
-
-    Args:
-        about: metadata of the data set.
-        folder: with the tables in it.
-        sums: name in the folder -> SHA-256, for each file to list.
-    """
+    """The JSON-LD document of a folder with its tables; `sums` are SHA-256 by file to list."""
     return {
         "@context": json.loads(CONTEXT.read_text()),
         "@type": "sc:Dataset",
@@ -90,12 +84,7 @@ def _records(folder: Path, table: str) -> dict[str, Any]:
 
 
 def ro_crate(about: About, sums: dict[str, str]) -> dict[str, Any]:
-    """The JSON-LD document of ro-crate-metadata.json.
-
-    Args:
-        about: metadata of the data set.
-        sums: name in the folder -> SHA-256 of each file.
-    """
+    """The JSON-LD document of ro-crate-metadata.json; `sums` are SHA-256 by name in the folder."""
     files = [_crate_file(name, total) for name, total in sums.items() if name != WORKFLOW]
     return {
         "@context": ["https://w3id.org/ro/crate/1.1/context",

@@ -15,7 +15,7 @@ import xarray as xr
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.files import atomic
+from einthoven.base.core.files import atomic, write_text
 
 PER_MV = 1000.0
 """Digital units per mV: one is a microvolt."""
@@ -29,19 +29,18 @@ type Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
 @dataclass(frozen=True, eq=False)
 class StoredBeat:
-    """12-lead ECG of one patient and scenario, in the form of the published signals.
-
-    Attributes:
-        name: PATIENT_SCENARIO.
-        leads: [lead] names. time: [time] ms. ecg: [lead, time] mV.
-        comments: lines for the end of the WFDB header.
-    """
+    """12-lead ECG of one patient and scenario, in the form of the published signals."""
 
     name: str
+    """PATIENT_SCENARIO."""
     leads: Sequence[str]
+    """[lead] names."""
     time: np.ndarray
+    """[time] ms."""
     ecg: np.ndarray
+    """[lead, time] mV."""
     comments: Sequence[str]
+    """Lines for the end of the WFDB header."""
 
     @property
     def rate_hz(self) -> float:
@@ -73,10 +72,7 @@ def wfdb_record(
 ) -> tuple[list[str], np.ndarray]:
     """Lines of a WFDB header without comments, and its samples [time, lead].
 
-    Args:
-        name: name of the record.
-        leads: [lead] names. ecg: [lead, time] mV.
-        rate_hz: samples per second.
+    ecg [lead, time] mV, of names [lead].
 
     Raises:
         BadInput: NaN, shapes that do not fit, or more than 32 mV, which 16 bits cannot hold.
@@ -98,12 +94,9 @@ def wfdb_record(
 def write_wfdb(
     path: Path, leads: Sequence[str], ecg: np.ndarray, rate_hz: float, comments: Sequence[str]
 ) -> None:
-    """Write one record of several leads.
+    """Write one record of several leads, as `wfdb_record`: a header `record.hea`, and `record.dat`.
 
-    Args:
-        path: the header, `record.hea`; the signals lie beside it, `record.dat`.
-        leads, ecg, rate_hz: as in `wfdb_record`.
-        comments: lines for the end of the header.
+    The comments are lines for the end of the header.
 
     Raises:
         BadInput: as `wfdb_record`.
@@ -114,8 +107,7 @@ def write_wfdb(
         raise BadInput(f"{path.parent}: {error}") from error
     with atomic(path.with_suffix(".dat")) as temporary:
         temporary.write_bytes(samples.tobytes())
-    with atomic(path) as temporary:
-        temporary.write_text("\n".join([*lines, *(f"# {comment}" for comment in comments)]) + "\n")
+    write_text(path, "\n".join([*lines, *(f"# {comment}" for comment in comments)]) + "\n")
 
 
 def tables_of(tree: xr.DataTree) -> dict[str, Table]:

@@ -43,7 +43,7 @@ def publish_folder(
     metrics: Mapping[str, Any] | None,
     to: Path,
 ) -> About:
-    """Write the published folder: stores, tables, signals, sample, sums, cards.
+    """Write the published folder (stores, tables, signals, sample, cards); return its metadata.
 
     Args:
         store: the consolidated store. patients: those of its patients.
@@ -51,9 +51,6 @@ def publish_folder(
         sources: name in the folder -> file to copy: the workflow.
         metrics: of the run's report, for the card's baselines.
         to: the folder; an old one is replaced when the new one is complete.
-
-    Returns:
-        the metadata.
 
     Raises:
         BadInput: there are imported patients, whose data need their owners' licence; no ECGs; a
@@ -83,11 +80,7 @@ def publish_folder(
 
 
 def _write_sample(patients: Sequence[Path], tree: Any, about: About, folder: Path) -> int:
-    """Write the same layout with few patients, of the test split first.
-
-    Raises:
-        BadInput: it is too large for a sample.
-    """
+    """Write the same layout with few patients, of the test split first."""
     split = dict(zip(tree["patient"].values.tolist(), tree["split"].values.tolist()))
     order = {"test": 0, "val": 1, "train": 2}
     by_name = {path.name.removesuffix(".zarr.zip"): path for path in patients}
@@ -131,11 +124,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unzip(store: Path, folder: Path) -> None:
-    """Extract the members of a store as files.
-
-    Raises:
-        BadInput: a member's name leads out of the folder.
-    """
+    """Extract the members of a store as files."""
     with zipfile.ZipFile(store) as archive:
         for member in archive.namelist():
             if not (folder / member).resolve().is_relative_to(folder.resolve()):

@@ -25,12 +25,10 @@ class GaussianMixture(NamedTuple):
     """[beat, k, class] normalised: class given the component."""
 
     def log_prob(self, values: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Logarithm of the density: [beat].
+        """Logarithm of the density at values [beat, coordinate], of classes or summed: [beat].
 
-        Args:
-            values: [beat, coordinate]; coordinates that are NaN are marginalised, which leaves out
-                their rows and columns of a Gaussian.
-            classes: [beat] numbers; None sums over them.
+        Coordinates that are NaN are marginalised, which leaves out their rows and columns of a
+        Gaussian.
         """
         known = ~values.isnan()
         residual = torch.where(known, values, 0.0)[:, None] - self.mean
@@ -57,9 +55,8 @@ class GaussianMixture(NamedTuple):
     def tempered(self, spread: Tensor, sharpness: Tensor) -> "GaussianMixture":
         """The mixture with scaled SDs and tempered probabilities.
 
-        Args:
-            spread: [coordinate] factors of all SDs; correlations stay.
-            sharpness: [2] exponents of the weights and of the probabilities of the classes.
+        All SDs are scaled by `spread` [coordinate]; correlations stay. The weights and the
+        probabilities of the classes have the exponents `sharpness` [2].
         """
         return GaussianMixture(
             (sharpness[0] * self.log_weights).log_softmax(dim=1),

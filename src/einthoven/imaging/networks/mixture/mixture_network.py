@@ -169,11 +169,7 @@ class PosteriorNetwork(ImagingNetwork):
         return mixture.log_prob(self.coordinates(unknowns), unknowns.pattern)
 
     def deficit(self, mixture: GaussianMixture, activation_time: Tensor) -> Tensor:
-        """Mean log-density of draws minus that of a map: [beat].
-
-        Args:
-            mixture: of each beat. activation_time: [beat, 75] ms.
-        """
+        """Mean log-density of draws minus that of a map [beat, 75] ms: [beat]."""
         given = mixture.log_prob(self._maps_only(self.maps(activation_time)))
         values, _ = mixture.sample(N_COMPARED, torch.Generator().manual_seed(0))
         drawn = values[:, :, :N_MAPS].to(given.device)

@@ -31,28 +31,25 @@ Limits = tuple[float, float]
 
 @dataclass(frozen=True)
 class DrawnBeats:
-    """Settings of the draws; times are uniform between limits, as shares of the recording.
-
-    Attributes:
-        electrograms: unipolar epicardial electrograms by `double_layer`; False: action potentials,
-            1 mV high (u of the Aliev-Panfilov problems).
-        n_beats: number of beats.
-        seed: of the draws.
-        max_foci: most foci of a beat.
-        onset: of the first focus; the others start up to half a crossing later.
-        crossing: time from the focus to the farthest place.
-        duration: of the action potential.
-        upstroke: width of the upstroke.
-    """
+    """Settings of the draws; times are uniform between limits, as shares of the recording."""
 
     electrograms: bool = False
+    """Unipolar epicardial electrograms by `double_layer`; False: action potentials, 1 mV high (u of
+    the Aliev-Panfilov problems)."""
     n_beats: int = 150
+    """Number of beats."""
     seed: int = 0
+    """Seed of the draws."""
     max_foci: int = 3
+    """Most foci of a beat."""
     onset: Limits = (-0.05, 0.3)
+    """Onset of the first focus; the others start up to half a crossing later."""
     crossing: Limits = (0.2, 0.8)
+    """Time from the focus to the farthest place."""
     duration: Limits = (0.25, 1.0)
+    """Duration of the action potential."""
     upstroke: Limits = (0.003, 0.01)
+    """Width of the upstroke."""
 
     @property
     def kind(self) -> str:

@@ -31,12 +31,7 @@ class Map(Method):
     times; None: drawn, of the kind of potential that is estimated."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Posterior of a problem.
-
-        Raises:
-            BadInput: beats of another heart, fewer than two, or beats that do not differ.
-            NotConverged: the search for amplitude and errors did not end.
-        """
+        """Posterior of a problem."""
         beats, source = self._training(problem)
         prior = SeparablePrior.learned(beats)
         posterior = SeparablePosterior(prior, problem.transfer, problem.body_potentials)

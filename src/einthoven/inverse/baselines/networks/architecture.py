@@ -87,13 +87,7 @@ class SpaceTimeNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(N_INPUTS))
 
     def set_domain(self, points: np.ndarray, time: np.ndarray, half_width: float) -> None:
-        """Scale inputs: space by its largest extent, time to [-half_width, half_width].
-
-        Args:
-            points: [node, 3] mm.
-            time: [time].
-            half_width: half of the largest extent, and of the duration, after scaling.
-        """
+        """Scale points [node, 3] mm by their largest extent, time to +-half_width."""
         centre = np.r_[(points.min(0) + points.max(0)) / 2, (time[0] + time[-1]) / 2]
         half = np.r_[np.repeat(np.ptp(points, axis=0).max() / 2, 3), (time[-1] - time[0]) / 2]
         self.centre.copy_(torch.as_tensor(centre))

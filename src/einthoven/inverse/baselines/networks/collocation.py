@@ -88,12 +88,7 @@ class Sampler:
         self.follow(np.zeros(self.shape), 1.0)
 
     def follow(self, u: np.ndarray, uniform: float) -> None:
-        """Draw a share of the points in proportion to |du/dt|, the others uniformly.
-
-        Args:
-            u: [node, time].
-            uniform: share of the uniform points, above 0.
-        """
+        """Draw points in proportion to |du/dt| of u [node, time], a share > 0 uniformly."""
         density = np.ones(self.shape)
         if uniform < 1:
             speed = np.abs((self.operator @ u.T).T)

@@ -33,28 +33,25 @@ HALVING = 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """Lengths and sizes of a training.
-
-    Attributes:
-        start_steps: number of Adam steps at the start.
-        start_points: points per Adam step.
-        steps: number of Gauss-Newton steps.
-        n_points: collocation points per step.
-        n_instants: instants of body potentials per step.
-        memory: see `NetworkGaussNewton`.
-        uniform: share of the collocation points drawn uniformly; the others where u changes fast,
-            with weights that leave eq. (9) unbiased.
-        half_width: of the scaled inputs, see `SpaceTimeNetwork.set_domain`.
-    """
+    """Lengths and sizes of a training."""
 
     start_steps: int = 1500
+    """Number of Adam steps at the start."""
     start_points: int = 4000
+    """Points per Adam step."""
     steps: int = 20
+    """Number of Gauss-Newton steps."""
     n_points: int = 1200
+    """Collocation points per step."""
     n_instants: int = 16
+    """Instants of body potentials per step."""
     memory: float = 0.9
+    """Share of the earlier steps in the average of `NetworkGaussNewton`."""
     uniform: float = 0.4
+    """Share of the collocation points drawn uniformly; the others where u changes fast, with
+    weights that leave eq. (9) unbiased."""
     half_width: float = 2.0
+    """Half width of the scaled inputs, see `SpaceTimeNetwork.set_domain`."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +125,9 @@ def regress(
     recipe: Recipe,
     generator: torch.Generator,
 ) -> None:
-    """Fit u, v to values at all nodes and instants by Adam on batches of single points.
+    """Fit a network to u, v [2, node, time] by Adam on batches of single points, in place.
 
-    Args:
-        network: changed in place.
-        domain: surface and instants.
-        target: u, v: [2, node, time].
-        recipe: numbers of steps and points; the rate falls to zero along a cosine.
-        generator: of the points.
+    The rate falls to zero along a cosine.
     """
     sampler = Sampler(domain, generator)
     sampler.follow(target[0], recipe.uniform)
@@ -155,13 +147,7 @@ def regress(
 
 
 def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> None:
-    """Do Gauss-Newton steps on the total loss.
-
-    Args:
-        objective: its network is changed in place.
-        recipe: sizes.
-        generator: of collocation points and instants.
-    """
+    """Do Gauss-Newton steps on the total loss; the network of the objective is changed in place."""
     optimiser = NetworkGaussNewton(objective.network, recipe.memory)
     sampler = Sampler(objective.domain, generator)
     for step in track(range(recipe.steps), "Gauss-Newton"):

@@ -63,14 +63,9 @@ class NetworkGaussNewton:
         self.gram: Tensor | None = None
 
     def step(self, residuals: NetworkResiduals, length: float = 1.0) -> float:
-        """One step; the weights stay unchanged if no damping lowers the loss of the sample.
+        """One step; return the sample's loss before it. The weights stay if no damping lowers it.
 
-        Args:
-            residuals: the sample.
-            length: share of the full step; H forgets no faster than by this share per step.
-
-        Returns:
-            The sample's loss before the step.
+        `length` is the share of the full step; H forgets no faster than by this share per step.
         """
         values, jacobian = residuals.linearised()
         gradient = (jacobian.T @ values).double()

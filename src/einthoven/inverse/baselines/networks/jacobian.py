@@ -55,27 +55,17 @@ def summed_outer(delta: Tensor, x: Tensor) -> Tensor:
 def jacobian(trace: Trace, residual: Tensor) -> Tensor:
     """dr/dtheta of residuals of which each depends on its own row of the network's input alone.
 
-    Args:
-        trace: of the pass [row, component, 4] that gave `residual`.
-        residual: [row].
-
-    Returns:
-        [row, parameter], in the order of `network.parameters()`.
+    `trace` is of the pass [row, component, 4] that gave `residual` [row] -> [row, parameter], in
+    the order of `network.parameters()`.
     """
     deltas = torch.autograd.grad(residual.sum(), trace.outputs, retain_graph=True)
     return assemble(trace, deltas, summed_outer)
 
 
 def projected_jacobian(trace: Trace, outputs: Tensor, projection: Tensor) -> Tensor:
-    """dq/dtheta of q = P u, u the network's first output at all nodes of an instant.
+    """dq/dtheta of q = P u, u the network's first output at all nodes: [instant row, parameter].
 
-    Args:
-        trace: of the pass [instant, node, 4].
-        outputs: [instant, node, 2] of that pass.
-        projection: P [row, node].
-
-    Returns:
-        [instant row, parameter].
+    `trace` is of the pass [instant, node, 4] that gave `outputs` [instant, node, 2]; P [row, node].
     """
     deltas = torch.autograd.grad(outputs[..., 0].sum(), trace.outputs, retain_graph=True)
 

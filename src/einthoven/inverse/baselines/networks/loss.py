@@ -80,14 +80,6 @@ class DataLoss:
         return float((self.n_electrodes * n_instants) ** -0.5)
 
     def residuals(self, u: Tensor, instants: Tensor) -> Tensor:
-        """Residuals whose squares sum to L_D - constant, of some instants.
-
-        Args:
-            u: [instant, node].
-            instants: [instant] indices.
-
-        Returns:
-            [instant row].
-        """
+        """Residuals [instant row] whose squares sum to L_D - constant, of u [instant, node]."""
         misfit = u @ self.projection.T - self.target[:, instants].T
         return self.scale(len(instants)) * misfit.flatten()

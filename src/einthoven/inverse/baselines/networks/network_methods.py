@@ -77,11 +77,7 @@ class NetworkMethod(Method):
                 )
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate of the trained network; `numbers` has the losses and the number of steps.
-
-        Raises:
-            BadInput: fewer than five instants.
-        """
+        """Estimate of the trained network; `numbers` has the losses and the number of steps."""
         domain = SpaceTime(problem.surface, problem.time / problem.ms_per_unit)
         body = problem.body_potentials / self.mv_per_unit
         with torch_threads(1):
@@ -99,12 +95,9 @@ class NetworkMethod(Method):
         return Estimate(self.mv_per_unit * u, diagnostics)
 
     def objective(self, transfer: np.ndarray, body: np.ndarray, domain: SpaceTime) -> Objective:
-        """Both losses of a new network.
+        """Both losses of a new network; transfer [electrode, node].
 
-        Args:
-            transfer: [electrode, node].
-            body: [electrode, time], in units of the model.
-            domain: surface, and time in units of the model.
+        Body potentials [electrode, time] and the time of the domain are in units of the model.
         """
         network = self.architecture.build(self.seed)
         network.set_domain(domain.surface.points, domain.time, self.recipe.half_width)

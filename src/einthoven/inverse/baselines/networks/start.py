@@ -30,9 +30,8 @@ CELL_STEP = 0.6
 def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
     """Action potential and recovery of a plane wave far from where it began: [1, time].
 
-    Args:
-        time: [time] uniform, relative to the activation (u = 1/2); before it as at rest.
-        model: parameters; diffusion only stretches the cable.
+    The times are uniform and relative to the activation (u = 1/2); before them the cable is at
+    rest. The diffusion only stretches it.
     """
     unit = replace(model, diffusion=1.0)
     h = CELL_STEP * np.sqrt(8 / model.k)
@@ -48,14 +47,10 @@ def plane_wave(time: np.ndarray, model: AlievPanfilov) -> SimulatedWave:
 
 
 def start_of(potentials: np.ndarray, time: np.ndarray, model: AlievPanfilov) -> np.ndarray:
-    """Start u and v of a network: [2, node, time].
+    """Start u and v of a network, [2, node, time], from a regularised solution [node, time].
 
-    Nodes at which the solution does not reach one half stay at rest.
-
-    Args:
-        potentials: [node, time] of a regularised solution, in units of the model.
-        time: [time] uniform, in units of the model.
-        model: parameters.
+    Nodes at which the solution does not reach one half stay at rest. It and the uniform time [time]
+    are in units of the model.
     """
     activation = crossing_times(potentials, time, HALF)
     activation = np.where(np.isnan(activation), np.inf, activation)

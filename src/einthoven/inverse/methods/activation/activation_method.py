@@ -33,12 +33,7 @@ class ActivationMethod(Method):
     iteration: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate with activation times and their SD.
-
-        Raises:
-            BadInput: no wave explains the potentials.
-            NotConverged: the Gauss-Newton steps do not end.
-        """
+        """Estimate with activation times and their SD."""
         transfer, body_potentials = problem.transfer, problem.body_potentials
         surface, time, mixing = problem.surface, problem.time, problem.potential_of_source
         source_transfer = transfer if mixing is None else transfer @ mixing

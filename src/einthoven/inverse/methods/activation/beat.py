@@ -80,14 +80,9 @@ class BeatProblem:
         time: np.ndarray,
         n_modes: int,
     ) -> Self:
-        """Problem in components, of electrodes.
+        """Problem in components, of electrodes, by the `n_modes` smoothest functions on a heart.
 
-        Args:
-            transfer: [electrode, node], 1.
-            body: [electrode, time] mV.
-            surface: of the heart.
-            time: [time] ms.
-            n_modes: number of smoothest functions on the heart.
+        transfer [electrode, node] 1, body [electrode, time] mV, time [time] ms.
         """
         left, singular, right = np.linalg.svd(transfer, full_matrices=False)
         kept = singular > RANK_TOLERANCE * singular[0]
@@ -129,14 +124,11 @@ class BeatProblem:
         return float(np.sum(self.residual(beat) ** 2)) + self.unreachable
 
     def normal_equations(self, beat: ActivationWave) -> tuple[np.ndarray, np.ndarray]:
-        """Normal equations J' r and J' J with the prediction's Jacobian J at `beat`.
+        """J' r [unknown] and J' J [unknown, unknown] with the prediction's Jacobian J at `beat`.
 
         The Jacobian [component * time, unknown] is not stored. A node's column is the product of
         its column of the transfer matrix and the derivative of its waveform, so that products of
         two columns are products of the entries of two Gram matrices.
-
-        Returns:
-            [unknown] and [unknown, unknown].
         """
         modes, residual = self.modes.functions, self.residual(beat)
         slopes = beat.slopes(self.time)

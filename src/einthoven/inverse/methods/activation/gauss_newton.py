@@ -120,12 +120,12 @@ class GaussNewtonSettings:
             gradient, normal = recording.normal_equations(beat)
             precision = prior.precision(weights)
             factor = cho_factor(normal / weights.noise_sd**2 + np.diag(precision), lower=True)
-            slope = log_determinant_slope(beat, factor[0], recording, weights.noise_sd)
+            slope = _log_determinant_slope(beat, factor[0], recording, weights.noise_sd)
             here = prior.deviation(beat, recording)
             downhill = gradient / weights.noise_sd**2 - precision * here - slope
             step = cho_solve(factor, downhill)
             cost = local_cost(prior, recording, weights, slope)
-            beat = line_search(cost, beat, (modes, step), float(step @ downhill))
+            beat = _line_search(cost, beat, (modes, step), float(step @ downhill))
             covariance = cho_solve(factor, np.eye(len(step)))
             old = weights
             weights, n_effective = updated_weights(prior, beat, covariance, recording, weights)
@@ -161,7 +161,7 @@ def local_cost(
     return cost
 
 
-def log_determinant_slope(
+def _log_determinant_slope(
     beat: ActivationWave, factor: np.ndarray, recording: BeatProblem, noise_sd: float
 ) -> np.ndarray:
     """Derivative of log(det Hessian) / 2 by the widths, 0 for all other unknowns: [unknown].
@@ -210,25 +210,16 @@ def updated_weights(
     return Weights(float(noise), *new), n_effective
 
 
-def line_search(
+def _line_search(
     cost: Callable[[ActivationWave], float],
     beat: ActivationWave,
     move: tuple[np.ndarray, np.ndarray],
     slope: float,
 ) -> ActivationWave:
-    """The beat after a step that is shortened until it lowers the cost enough.
+    """The beat after a step of modes [node, mode], shortened until it lowers the cost enough.
 
     The step is first shortened so that no width and no amplitude changes by more than `MAX_LOG`:
     the waveform's dependence on them is far from linear.
-
-    Args:
-        cost: of a beat.
-        beat: where the step begins.
-        move: modes [node, mode] and step [unknown].
-        slope: decrease of the cost per length of the step at length 0.
-
-    Raises:
-        NotConverged: no length lowers the cost.
     """
     modes, step = move
 

@@ -36,16 +36,7 @@ class Waveform:
         return Waveform(*(self.widths * np.exp(log_change)).tolist())
 
     def values(self, time: np.ndarray, activation: np.ndarray, duration: np.ndarray) -> np.ndarray:
-        """Potential between 0 and 1.
-
-        Args:
-            time: [time] ms.
-            activation: [node] ms.
-            duration: [node] ms.
-
-        Returns:
-            [node, time].
-        """
+        """Potential [node, time] between 0 and 1; times [time], activation, duration [node] ms."""
         since, before = self._times(time, activation, duration)
         down, plateau = self._recovery(before)
         return expit(since / self.upstroke) * down * plateau

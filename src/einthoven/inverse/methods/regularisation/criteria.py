@@ -26,11 +26,7 @@ class Fixed(Criterion):
     """Weight in the method's unit."""
 
     def choose(self, spectrum: Spectrum) -> float:
-        """Weight of the user.
-
-        Raises:
-            BadInput: it is negative or not a number.
-        """
+        """Weight of the user."""
         return check.between("weight", self.weight, 0.0, np.finfo(float).max)
 
 
@@ -58,11 +54,7 @@ class LCurve(Criterion):
         return 2 * t * (rho * eta) ** 2 / np.abs(d_eta) * bend / (t**2 * eta**2 + rho**2) ** 1.5
 
     def choose(self, spectrum: Spectrum) -> float:
-        """Weight at the corner.
-
-        Raises:
-            NotConverged: the curve has no corner inside the range of weights.
-        """
+        """Weight at the corner."""
         spectrum = spectrum.smoothed()
         weights = spectrum.weights()
         kappa = self.curvature(spectrum, weights)
@@ -98,11 +90,7 @@ class Creso(Criterion):
         return (s_sq * (6 * t - 6 * s_sq) / (s_sq + t) ** 4) @ spectrum.power
 
     def choose(self, spectrum: Spectrum) -> float:
-        """Weight lambda = sqrt(t).
-
-        Raises:
-            NotConverged: C has no relative maximum in the range.
-        """
+        """Weight lambda = sqrt(t)."""
         spectrum = spectrum.smoothed()
         t = spectrum.weights() ** 2
         slope = self.slope(spectrum, t)
@@ -153,11 +141,7 @@ class RobustGcv(Minimum):
     gamma: float = 0.1
 
     def score(self, spectrum: Spectrum, weights: np.ndarray) -> np.ndarray:
-        """Robust score: [weight].
-
-        Raises:
-            BadInput: gamma outside 0 to 1.
-        """
+        """Robust score: [weight]."""
         check.between("gamma", self.gamma, 0.0, 1.0)
         hat_sq = spectrum.n_free + spectrum.filters(weights) ** 2 @ spectrum.counts
         robust = self.gamma + (1 - self.gamma) * hat_sq / spectrum.n_data

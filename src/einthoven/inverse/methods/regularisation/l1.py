@@ -41,11 +41,7 @@ class GroupL1Method(CriterionMethod):
         """Penalty R on the surface of a problem."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate whose `reg_weight` is lambda, mV/mm.
-
-        Raises:
-            NotConverged: no weight by the criterion, or the splitting stops above its tolerance.
-        """
+        """Estimate whose `reg_weight` is lambda, mV/mm."""
         transfer, body_potentials = problem.transfer, problem.body_potentials
         group_l1 = self.group_l1(problem)
         form = StandardForm.of(transfer, group_l1.penalty, problem.surface.areas)
@@ -99,11 +95,7 @@ class L1Normal(GroupL1Method):
     name: ClassVar[str] = "l1-normal"
 
     def group_l1(self, problem: InverseProblem) -> GroupL1:
-        """Normal derivatives times the roots of the nodes' areas.
-
-        Raises:
-            BadInput: a matrix of another surface, or with rows that do not sum to zero.
-        """
+        """Normal derivatives times the roots of the nodes' areas."""
         surface, n = problem.surface, len(problem.surface.points)
         matrix = check.finite(
             "normal_derivative", check.shape("normal_derivative", problem.normal_derivative, (n, n))

@@ -72,11 +72,8 @@ class Splitting:
     ) -> tuple[np.ndarray, int]:
         """Potentials [node, time] mV and the number of iterations.
 
-        Args:
-            body: [electrode, time] mV.
-            start: [node, time] mV, not constant.
-            weight: lambda.
-            rho: of the first iterations; adapted to the residuals.
+        body [electrode, time] mV; start [node, time] mV, not constant; the weight is lambda. rho,
+        that of the first iterations, is adapted to the residuals.
 
         Raises:
             NotConverged: the residuals stay above the tolerance.

@@ -38,11 +38,7 @@ class SpectralMethod(CriterionMethod):
         return spectrum
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate whose `reg_weight` is lambda.
-
-        Raises:
-            NotConverged: the criterion finds no weight.
-        """
+        """Estimate whose `reg_weight` is lambda."""
         surface, body = problem.surface, problem.body_potentials
         form = StandardForm.of(problem.transfer, self.penalty(surface), surface.areas)
         spectrum = self.filtered(form.spectrum(body))

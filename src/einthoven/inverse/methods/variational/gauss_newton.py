@@ -143,12 +143,7 @@ class Analysis:
         return self.covariance @ (rows @ rows.T + prior) @ self.covariance
 
     def descended(self, n_iterations: int, tolerance: float = 1e-3) -> "Analysis":
-        """The analysis after damped Gauss-Newton steps.
-
-        Args:
-            n_iterations: steps at most.
-            tolerance: relative decrease of the cost at which the iteration ends.
-        """
+        """The analysis after damped Gauss-Newton steps; the tolerance is relative to the cost."""
         damping = Damping(1e-6, 0.1, 10.0, MAX_REFUSED, least=1e-8, floor=ROUND_OFF)
         return minimise(AnalysisCost(), self, damping, n_iterations, (tolerance, 0.0))[0]
 

@@ -31,11 +31,9 @@ def matern_spectrum(modes: LaplacianModes, length: float) -> np.ndarray:
 
 
 def cosine_spectrum(n: int, length: float) -> np.ndarray:
-    """Variances of the cosine coefficients of a Matern-3/2 process of variance 1: [frequency].
+    """Variances of the n cosine coefficients of a Matern-3/2 process of variance 1: [frequency].
 
-    Args:
-        n: number of times.
-        length: correlation length in samples.
+    Its correlation length is in samples.
     """
     density = (1 + (length * np.pi * np.arange(n) / n) ** 2) ** -2.0
     return n * density / density.sum()
@@ -121,14 +119,7 @@ def displaced(transfer: np.ndarray, surface: SourceSurface) -> np.ndarray:
     A column per area is a smooth function of the node's place. The first three are its derivatives
     along the surface, in x, y and z. The derivative across the surface is unknown: the last three
     are the function times the normal's components over the surface's mean radius. Row sums keep
-    their values.
-
-    Args:
-        transfer: [row, node].
-        surface: of the heart.
-
-    Returns:
-        [6, row, node] 1/mm.
+    their values. transfer [row, node] -> [6, row, node] 1/mm.
     """
     areas, corners = surface.areas, surface.points[surface.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -262,10 +253,10 @@ def fitted(observed: Observed, residual: np.ndarray, start: ErrorSizes) -> Model
     ]
     optimum = min(ends, key=lambda end: float(end.fun))
     best = ErrorSizes(*np.exp(np.clip(optimum.x, low, high)).tolist())
-    return ModelError(observed, with_expected_amplitude(observed, residual, best))
+    return ModelError(observed, _with_expected_amplitude(observed, residual, best))
 
 
-def with_expected_amplitude(
+def _with_expected_amplitude(
     observed: Observed, residual: np.ndarray, sizes: ErrorSizes
 ) -> ErrorSizes:
     """Root mean square of the amplitude's posterior, with a flat prior and the other sizes fixed.

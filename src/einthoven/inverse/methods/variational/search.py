@@ -180,14 +180,9 @@ class LibrarySearch:
 
 
 def best_shift(data: np.ndarray, model: np.ndarray) -> tuple[int, float, float]:
-    """Best fit of gain * model, shifted in time, to data.
+    """Best fit of gain * model [component, longer time], shifted, to data [component, time].
 
-    Args:
-        data: [component, time].
-        model: [component, longer time].
-
-    Returns:
-        Column of `model` that meets column 0 of `data`, gain, share.
+    Column of `model` that meets column 0 of `data`, gain, share.
     """
     n = data.shape[1]
     product = scipy.signal.fftconvolve(model, data[:, ::-1], mode="valid", axes=1).sum(axis=0)

@@ -48,16 +48,8 @@ def apply_csr(indptr, indices, data, x, out):  # noqa: ANN001, ANN201
 
 
 @numba.njit(cache=True, fastmath=True)
-def tangent_rates(state, tangent, equation, controls, out):  # noqa: ANN001, ANN201
-    """Write the derivative of `rates` along `tangent` and the controls into `out`.
-
-    Args:
-        state: u, v, lap u, [node, 1] each.
-        tangent: derivatives of these, [node, control] each.
-        equation: parameters [row, node] and stimulus [node, 1].
-        controls: kinds [control], weights [node, control], factors [control]; see `heun_tangent`.
-        out: derivatives of du/dt and dv/dt, [node, control] each.
-    """
+def _tangent_rates(state, tangent, equation, controls, out):  # noqa: ANN001, ANN201
+    """Write the derivative of `rates` along `tangent` [node, control] and controls into `out`."""
     (u, v, lap), (tu, tv, tlap), (du, dv) = state, tangent, out
     (p, stimulus), (kinds, weights, factors) = equation, controls
     n, m = tu.shape
@@ -125,13 +117,13 @@ def heun_tangent(matrix, equation, dt, state, tangent, controls):  # noqa: ANN00
     rates((u, v), lap, p, stimulus[0], (du, dv))
     apply_csr(indptr, indices, data, tu, tlap)
     begin = (kinds, weights, factors[0])
-    tangent_rates((u, v, lap), (tu, tv, tlap), (p, stimulus[0]), begin, (a, b))
+    _tangent_rates((u, v, lap), (tu, tv, tlap), (p, stimulus[0]), begin, (a, b))
     u1, v1, tu1, tv1 = u + dt * du, v + dt * dv, tu + dt * a, tv + dt * b
     apply_csr(indptr, indices, data, u1, lap)
     rates((u1, v1), lap, p, stimulus[1], (du2, dv2))
     apply_csr(indptr, indices, data, tu1, tlap)
     end = (kinds, weights, factors[1])
-    tangent_rates((u1, v1, lap), (tu1, tv1, tlap), (p, stimulus[1]), end, (a2, b2))
+    _tangent_rates((u1, v1, lap), (tu1, tv1, tlap), (p, stimulus[1]), end, (a2, b2))
     u += 0.5 * dt * (du + du2)
     v += 0.5 * dt * (dv + dv2)
     tu += 0.5 * dt * (a + a2)

@@ -74,11 +74,7 @@ class Variational(Method):
     """Number of estimates of the error's sizes, each followed by Gauss-Newton steps."""
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Estimate with its SD, activation times and their SD.
-
-        Raises:
-            BadInput: the record is too short, or too long in units of `ms_per_unit`.
-        """
+        """Estimate with its SD, activation times and their SD."""
         surface, time, unit = problem.surface, problem.time, problem.ms_per_unit
         check.between(
             "length of the record in time units of the model", np.ptp(time) / unit,

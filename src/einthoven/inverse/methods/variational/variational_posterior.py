@@ -23,12 +23,7 @@ class VariationalPosterior(NamedTuple):
 
     @classmethod
     def of(cls, analysis: Analysis, error: ModelError) -> "VariationalPosterior":
-        """Posterior of wave plus error field; their variances add, without their correlation.
-
-        Args:
-            analysis: with white weights.
-            error: model of its residual.
-        """
+        """Posterior of wave plus error field; their variances add, without their correlation."""
         covariance = analysis.covariance_given(error)
         variance = controls_variance(analysis, covariance) + error.variance[:, None]
         potentials = analysis.modelled + error.gain(analysis.residual)

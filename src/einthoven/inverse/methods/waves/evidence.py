@@ -136,14 +136,9 @@ class WaveData:
         body_potentials: np.ndarray,
         changes: Sequence[np.ndarray] = (),
     ) -> Self:
-        """Reduce body potentials to the range of the transfer matrix.
+        """Reduce body potentials [electrode, time] mV to the range of the transfer matrix.
 
-        Args:
-            modes: of the surface.
-            basis: of time.
-            transfer: [electrode, node].
-            body_potentials: [electrode, time] mV.
-            changes: [electrode, node] each, derivatives of the transfer matrix by the geometry.
+        The matrix is [electrode, node], as are `changes`, its derivatives by the geometry.
         """
         left, values, _ = np.linalg.svd(np.hstack([transfer, *changes]), full_matrices=False)
         kept = left[:, values > NEGLIGIBLE * values[0]]
@@ -222,12 +217,8 @@ class WaveData:
     ) -> tuple[Hyperparameters, float]:
         """Most probable hyperparameters, and minus the logarithm of their probability.
 
-        Args:
-            starts: of searches, the best of which counts; parameters that are 0 stay 0.
-            centre: of the wide prior, `Hyperparameters.improbability`.
-
-        Raises:
-            NotConverged: a search did not end.
+        The best of the searches from `starts` counts; parameters that are 0 stay 0. `centre` is
+        that of the wide prior, `Hyperparameters.improbability`.
         """
         optima = [self._search(start, centre) for start in starts]
         return min(optima, key=lambda optimum: optimum[1])
@@ -260,13 +251,7 @@ class WaveData:
 
 
 def _best_scale(variances: np.ndarray, powers: np.ndarray, noise: float) -> tuple[float, float]:
-    """Variance of the field of the largest marginal likelihood, mV^2, and cost per coefficient.
-
-    Args:
-        variances: [observation], per unit variance.
-        powers: [observation] mean over the coefficients, mV^2.
-        noise: variance, mV^2.
-    """
+    """Variance of the field of the largest marginal likelihood, mV^2, and cost per coefficient."""
     typical, logs = powers.sum() / variances.sum(), np.linspace(-14, 14, 57)
     for width in (0.5, 0.05):  # a grid, and a finer one around its best
         scale = typical * np.exp(logs)

@@ -128,12 +128,7 @@ class Climb:
     def place(
         self, pose: HeartPose, chosen: Hyperparameters, recording: WaveData | None = None
     ) -> Place:
-        """The place of a pose and hyperparameters.
-
-        Args:
-            pose: of the heart.
-            chosen: hyperparameters.
-            recording: at this pose; None: it is computed.
+        """The place of a pose and hyperparameters; a recording not given is computed at this pose.
 
         Raises:
             BadInput: the heart would leave the torso.

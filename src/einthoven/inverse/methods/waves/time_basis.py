@@ -23,14 +23,9 @@ class TimeBasis:
 
 
 def octave_cosines(n_samples: int, step: float) -> TimeBasis:
-    """Cosines of the DCT-II, which need not vanish at the ends, sorted into octaves.
+    """Cosines of the DCT-II, which need not vanish at the ends, sorted into octaves; `step` in ms.
 
-    Args:
-        n_samples: of the recording.
-        step: of time, ms.
-
-    Returns:
-        The basis; octaves start at the lowest frequency that is not zero.
+    Octaves start at the lowest frequency that is not zero.
 
     Raises:
         BadInput: fewer than 8 samples.

@@ -59,13 +59,7 @@ class Waves(Method):
         return cls(seed=choices.seed)
 
     def solve(self, problem: InverseProblem) -> Estimate:
-        """Posterior mean with its SD, activation times and their SD.
-
-        Raises:
-            BadInput: a pose is to be estimated in a problem without torso, or whose transfer matrix
-                is another than that of heart and torso.
-            NotConverged: the search for the hyperparameters did not end.
-        """
+        """Posterior mean with its SD, activation times and their SD."""
         time = problem.time
         rms = float(np.sqrt((problem.body_potentials**2).mean()))
         modes, body = surface_modes(problem.surface), problem.body_potentials / rms

@@ -116,7 +116,7 @@ class AutoDecoder(Task):
         self.config = config
         self.register_buffer("points", points, persistent=False)
         self.register_buffer("sdf", sdf, persistent=False)
-        normalise(self.decoder, points, sdf)
+        _normalise(self.decoder, points, sdf)
         parts = self.decoder.parts if self.decoder.near_share else ()
         self.near = [nearest(sdf[..., part]) for part in parts]
 
@@ -176,14 +176,8 @@ def nearest(sdf: Tensor) -> Tensor:
     return sdf.abs().amin(dim=-1).topk(count, dim=1, largest=False).indices
 
 
-def normalise(decoder: SurfaceDecoder, points: Tensor, sdf: Tensor) -> None:
-    """Set the decoder's scales from the training patients' samples.
-
-    Points are [patient, sample, 3] mm, their distances [patient, sample, surface] mm.
-
-    Raises:
-        BadInput: a surface is not sampled.
-    """
+def _normalise(decoder: SurfaceDecoder, points: Tensor, sdf: Tensor) -> None:
+    """Set the decoder's scales from points and distances of the training patients, in mm."""
     inside_body = points[sdf[..., 0] <= 0]
     inside_heart = points[sdf[..., 3] <= 0]
     decoder.body_mm.copy_(inside_body.square().sum(-1).mean().sqrt())

@@ -48,7 +48,7 @@ START = 0.3
 class SurfaceDecoder(nn.Module, ABC):
     """Signed distances in mm, at points in mm in the patient frame.
 
-    `normalise` sets buffers from training data only: `body_mm` (scale of torso coordinates),
+    `AutoDecoder` sets buffers from training data only: `body_mm` (scale of torso coordinates),
     `heart_centre`, `heart_mm` (centre and scale of heart coordinates), and per surface `output_mm`
     (scale) and `radius_mm` (of the sphere that the network deforms).
     """

@@ -105,14 +105,9 @@ class DeepSdfEncoder(Encoder):
         return distances, gradients
 
     def infer(self, points: np.ndarray, sdf: np.ndarray) -> np.ndarray:
-        """Code of an unseen shape from samples of its signed distances, eq. (7).
+        """Code [latent] float32 of an unseen shape from samples of its signed distances, eq. (7).
 
-        Args:
-            points: [sample, 3] mm, patient frame.
-            sdf: [sample, surface] mm, negative inside.
-
-        Returns:
-            [latent] float32.
+        points [sample, 3] mm, patient frame; sdf [sample, surface] mm, negative inside.
 
         Raises:
             BadInput: NaN or wrong shapes.

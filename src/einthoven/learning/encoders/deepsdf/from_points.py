@@ -50,11 +50,7 @@ def decoded_surfaces(
     """The four surfaces of a code: name -> points [vertex, 3] mm, patient frame, outward faces.
 
     All are closed; a surface that leaves the box, as codes far from the training may, ends there.
-
-    Args:
-        encoder: trained.
-        latent: [latent].
-        n_grid: grid points per side, over the torso and over the heart.
+    `n_grid` points per side lie over the torso, and as many over the heart.
 
     Raises:
         StepFailed: a surface does not exist.

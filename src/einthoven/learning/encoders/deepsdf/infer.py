@@ -85,11 +85,11 @@ def infer_code(
     max_steps: int,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Minimise mean residual^2 + lambda (z - mean)^T covariance^-1 (z - mean), eq. (7).
+    """Code z [latent] of least mean residual^2 + lambda (z - mean)^T covariance^-1 (z - mean).
 
-    The method is Levenberg-Marquardt on w with z = mean + L w and L L^T = covariance, so that the
-    prior is |w|^2 and the problem well scaled. Each sample may have its own copy of the code, so
-    the Jacobian takes one reverse pass per column.
+    This is eq. (7). The method is Levenberg-Marquardt on w with z = mean + L w and L L^T =
+    covariance, so that the prior is |w|^2 and the problem well scaled. Each sample may have its own
+    copy of the code, so the Jacobian takes one reverse pass per column.
 
     Args:
         residual: errors of samples (see `residuals`).
@@ -98,9 +98,6 @@ def infer_code(
         lambda_mahalanobis: weight of the prior.
         max_steps: evaluations of the errors.
         start: [latent] initial code; None is the mean.
-
-    Returns:
-        The code [latent].
 
     Raises:
         NotConverged: the objective is not finite.

@@ -19,14 +19,10 @@ MISFIT_FACTOR = 2.0
 def check_code(
     encoder: DeepSdfEncoder, latent: np.ndarray, misfit_mm: Mapping[str, float]
 ) -> OutOfDistributionCheck:
-    """Compare a code and its misfit with the patients of the encoder's training.
+    """Compare a code [latent] and its misfit with the patients of the encoder's training.
 
-    Without validation patients the usual misfit is unknown, and nobody is in distribution.
-
-    Args:
-        encoder: with the codes of its cohort.
-        latent: [latent] inferred code.
-        misfit_mm: surface -> mean error of the decoded distances near it.
+    The misfit is the mean error of the decoded distances near each surface. Without validation
+    patients the usual one is unknown, and nobody is in distribution.
     """
     n_train = encoder.prior.n_codes or len(encoder.latents.rows("train"))
     prior = FeatureDistribution.of_covariance(encoder.prior.mean, encoder.prior.covariance)

@@ -47,9 +47,7 @@ class OperatorSample(NamedTuple):
 def operator_sample(patient: Patient, usual: LeadFieldSettings) -> OperatorSample:
     """Training sample of a patient with anatomy and field samples.
 
-    Args:
-        patient: its field samples hold the conductivities, if these were drawn for it.
-        usual: conductivities of all others.
+    Conductivities are those of the field samples, if they were drawn for the patient, else `usual`.
 
     Raises:
         BadInput: no sample lies in the myocardium.

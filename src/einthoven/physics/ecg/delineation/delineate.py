@@ -8,8 +8,9 @@ import numpy as np
 from einthoven.base.core import check
 from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.delineation.axes import frontal_axis_deg, spatial_angle_deg
+from einthoven.physics.ecg.delineation.p_wave import PWave, p_wave
 from einthoven.physics.ecg.delineation.signal import areas, mean_between, value_at, vertex
-from einthoven.physics.ecg.delineation.t_wave import TWave, t_wave, tangent_end
+from einthoven.physics.ecg.delineation.t_wave import TWave, global_end, t_wave, tangent_end
 from einthoven.physics.ecg.delineation.waves import QrsWave, qrs_waves
 from einthoven.physics.ecg.intervals import qrs_window
 
@@ -66,7 +67,10 @@ class Delineation:
 
     Attributes:
         onset_ms, offset_ms: QRS over all leads; the offset is the J point.
-        t_peak_ms, t_end_ms: T wave of the root mean square over leads; NaN if there is none.
+        t_peak_ms, t_rms_end_ms: T wave of the root mean square over leads; NaN if there is none.
+        t_end_ms: the last end that several leads agree on (`t_wave.global_end`), or else
+            `t_rms_end_ms`.
+        p: the P wave, or None.
         qrs_axis_deg, t_axis_deg: frontal. qrs_t_angle_deg: in space, between mean vectors.
         leads: lead -> its delineation.
     """
@@ -75,6 +79,8 @@ class Delineation:
     offset_ms: float
     t_peak_ms: float
     t_end_ms: float
+    t_rms_end_ms: float
+    p: PWave | None
     qrs_axis_deg: float
     t_axis_deg: float
     qrs_t_angle_deg: float
@@ -93,7 +99,25 @@ class Delineation:
     @property
     def t_peak_to_end_ms(self) -> float:
         """Time from the peak to the end of the T wave, of the root mean square over leads."""
-        return self.t_end_ms - self.t_peak_ms
+        return self.t_rms_end_ms - self.t_peak_ms
+
+    @property
+    def p_ms(self) -> float:
+        """Duration of the P wave; NaN without one."""
+        return self.p.end_ms - self.p.onset_ms if self.p else float("nan")
+
+    @property
+    def pr_ms(self) -> float:
+        """Time from the onset of the P wave to that of the QRS; NaN without a P wave."""
+        return self.onset_ms - self.p.onset_ms if self.p else float("nan")
+
+    @property
+    def p_axis_deg(self) -> float:
+        """Frontal axis of the P wave; NaN without one."""
+        if self.p is None:
+            return float("nan")
+        at = dict(zip(LEADS, self.p.areas))
+        return frontal_axis_deg(at["I"], at["aVF"])
 
     @property
     def transition(self) -> float:
@@ -128,7 +152,7 @@ def delineate(ecg: np.ndarray, time: np.ndarray, rr_ms: float | None = None) -> 
     baseline = mean_between(time, ecg, onset - BASELINE_MS, onset)
     x = np.asarray(ecg, dtype=np.float64) - baseline[:, None]
     stop = min(time[-1], onset + (MAX_QT_MS if rr_ms is None else min(MAX_QT_MS, 0.7 * rr_ms)))
-    t_peak, t_end = _global_t(time, x, offset, stop)
+    t_peak, t_rms_end = _global_t(time, x, offset, stop)
     start = _t_start(offset, t_peak)
     leads = {
         name: LeadBeat(
@@ -141,7 +165,11 @@ def delineate(ecg: np.ndarray, time: np.ndarray, rr_ms: float | None = None) -> 
         )
         for name, row, level in zip(LEADS, x, baseline)
     }
-    return Delineation(onset, offset, t_peak, t_end, *_angles(time, x, onset, offset, t_end), leads)
+    t_end = global_end([beat.t for beat in leads.values()], t_rms_end)
+    return Delineation(
+        onset, offset, t_peak, t_end, t_rms_end, p_wave(time, x, onset),
+        *_angles(time, x, onset, offset, t_end), leads,
+    )  # fmt: skip
 
 
 def _global_t(time: np.ndarray, x: np.ndarray, offset: float, stop: float) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """T wave of a lead: peak, second peak of a biphasic wave, end by the tangent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,15 @@ MIN_PEAK_MV = 0.03
 """Minimum prominence of a turning point of a T wave (as for a wave of the QRS)."""
 TANGENT_SPAN_MS = 20.0
 """Length of the least-squares tangent through the steepest point."""
+MIN_SHARE, MIN_TELLING_MV = 0.15, 0.05
+"""Leads whose T wave is lower than this share of the highest, or than this, do not tell the end;
+chosen on the tuned half of LUDB's manual marks (docs/studies/2026-11-24-delineators.md)."""
+N_NEIGHBOURS, NEIGHBOUR_MS = 3, 12.0
+"""Number of other leads that end near, and how near (Laguna 1994 as in `global_end`)."""
+
+FOOT_MS = 3.0
+"""From the last tangent's end to the end that readers mark, who see the foot of the wave: on LUDB's
+tuned half 6 ms in the median with the third latest lead's mark, 0 with the median lead's."""
 
 
 @dataclass(frozen=True)
@@ -88,3 +98,25 @@ def tangent_end(time: np.ndarray, x: np.ndarray, peak: int) -> float:
     level = x[steepest - half : steepest + half + 1].mean()
     end = float(time[steepest] - level / slopes[steepest])
     return end if end <= time[-1] else float("nan")
+
+
+def global_end(waves: Sequence[TWave | None], otherwise: float) -> float:
+    """End of the T wave over all leads: the last one with three others within 12 ms.
+
+    The rule of Laguna, Jane and Caminal, Comput. Biomed. Res. 27 (1994) 45, by which ends of
+    single leads are compared with those that the referees of CSE marked on all leads, plus FOOT_MS.
+    A single late end is mostly that of a U wave or of drift.
+
+    Args:
+        waves: of the leads.
+        otherwise: ms, if no lead has an end. If no four leads agree, it is their median.
+    """
+    known = [wave for wave in waves if wave is not None and np.isfinite(wave.end_ms)]
+    highest = max((abs(wave.amplitude_mv) for wave in known), default=0.0)
+    least = min(highest, max(MIN_SHARE * highest, MIN_TELLING_MV))
+    ends = np.array([wave.end_ms for wave in known if abs(wave.amplitude_mv) >= least])
+    if not len(ends):
+        return otherwise
+    near = (np.abs(ends[:, None] - ends) <= NEIGHBOUR_MS).sum(axis=1) - 1
+    agreed = ends[near >= N_NEIGHBOURS]
+    return float(agreed.max() if len(agreed) else np.median(ends)) + FOOT_MS

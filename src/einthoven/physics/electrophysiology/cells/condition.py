@@ -15,16 +15,14 @@ CYCLE_LENGTHS_MS, I_KR_FACTORS = (1000.0, 600.0), (1.0, 0.5, 0.0)
 class Condition:
     """Condition of all cells of a heart.
 
-    Attributes:
-        cycle_length_ms: of the pacing train whose last beat is simulated.
-        i_kr_factor: on the conductance of I_Kr; 0 is blocked.
-
     Raises:
         BadInput: no action potentials were computed for it.
     """
 
     cycle_length_ms: float = 1000.0
+    """Cycle length of the pacing train whose last beat is simulated."""
     i_kr_factor: float = 1.0
+    """Factor on the conductance of I_Kr; 0 is blocked."""
 
     def __post_init__(self) -> None:
         for name, known in (("cycle_length_ms", CYCLE_LENGTHS_MS), ("i_kr_factor", I_KR_FACTORS)):

@@ -36,30 +36,24 @@ REPOLARISATION_STEP_MS = 1.0
 
 @dataclass(frozen=True, eq=False)
 class PotentialMixture:
-    """The sum over k of w_k(x) D_k(t - tau(x)), which different cells add to V_m of one.
-
-    Attributes:
-        weights: [node, k] of members that some node uses, 1; linear within a cell.
-        time: [sample] ms from the upstroke, uniform.
-        v_m: [k, sample] D_k, member minus that of factor one, mV; constant before and after.
-    """
+    """The sum over k of w_k(x) D_k(t - tau(x)), which different cells add to V_m of one."""
 
     weights: np.ndarray
+    """[node, k] of members that some node uses, 1; linear within a cell."""
     time: np.ndarray
+    """[sample] ms from the upstroke, uniform."""
     v_m: np.ndarray
+    """[k, sample] D_k, member minus that of factor one, mV; constant before and after."""
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Action potentials at one condition, in the order of their durations.
-
-    Attributes:
-        i_ks_factor: [member] on the conductance of I_Ks; one is the template at the baseline.
-        v_m: [member, sample] mV at the times of the template's table.
-    """
+    """Action potentials at one condition, in the order of their durations."""
 
     i_ks_factor: np.ndarray
+    """[member] on the conductance of I_Ks; one is the template at the baseline."""
     v_m: np.ndarray
+    """[member, sample] mV at the times of the template's table."""
 
     @cached_property
     def apd90(self) -> np.ndarray:
@@ -72,14 +66,9 @@ class Family:
         return int(np.flatnonzero(self.i_ks_factor == 1.0)[0])
 
     def weights(self, durations: np.ndarray) -> np.ndarray:
-        """Hat functions of duration: two neighbours share each cell.
+        """Hat functions of APD90 [node] ms at this condition: two neighbours share each cell.
 
-        Args:
-            durations: [node] APD90 at this condition, ms.
-
-        Returns:
-            [node, member], not negative; rows sum to one, and a member's own duration has weight
-            one.
+        [node, member], not negative; rows sum to one, and a member's own duration has weight one.
 
         Raises:
             BadInput: NaN, or a duration outside the family.
@@ -90,13 +79,9 @@ class Family:
         return weights
 
     def between(self, durations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two members that bracket a duration.
+        """The two members that bracket durations [node] ms, APD90 at this condition.
 
-        Args:
-            durations: [node] APD90 at this condition, ms.
-
-        Returns:
-            [node] index of the shorter one; [node] share of the longer one.
+        [node] index of the shorter one; [node] share of the longer one.
 
         Raises:
             BadInput: as `weights`.
@@ -113,8 +98,7 @@ class Family:
     def mixture(self, weights: np.ndarray) -> PotentialMixture:
         """Contribution beyond the member of factor one, V_m = U(t - tau) + the mixture.
 
-        Args:
-            weights: [node, member] from `weights`, of this family or of another condition.
+        The `weights` [node, member] may be of another condition.
         """
         used = weights.any(axis=0)
         used[self.template] = False
@@ -153,10 +137,9 @@ def action_potential(condition: Condition, dt_ms: float) -> tuple[np.ndarray, np
 
 
 def apd90(time: np.ndarray, v_m: np.ndarray) -> float:
-    """Duration from the upstroke (t = 0) to 90 % of repolarisation, ms.
+    """Duration from the upstroke (t = 0) to 90 % of repolarisation, ms, between samples linearly.
 
-    Args:
-        time: [sample] ms. v_m: [sample] mV from rest to rest; interpolated linearly.
+    time [sample] ms, v_m [sample] mV from rest to rest.
 
     Raises:
         BadInput: it does not repolarise.

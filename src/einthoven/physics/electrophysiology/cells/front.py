@@ -32,14 +32,7 @@ def table() -> Arrays:
 
 
 def added_by_coupling(time: np.ndarray, condition: Condition) -> np.ndarray:
-    """Difference between a travelling wave and a stimulated cell.
-
-    Args:
-        time: [...] ms from the upstroke. condition: of the cell.
-
-    Returns:
-        [...] mV, zero before and after.
-    """
+    """A travelling wave minus a stimulated cell, mV, at times [...] ms; zero before and after."""
     known, row = table()["time"], CONDITIONS.index(condition)
     found: np.ndarray = np.interp(time, known, table()["v_m"][row], left=0.0, right=0.0)
     return found

@@ -26,14 +26,10 @@ def table() -> Arrays:
 
 
 def potential(time: np.ndarray, v_m: np.ndarray | None = None) -> np.ndarray:
-    """U at any times, by monotone cubic interpolation of the table.
+    """U, mV, at times from the steepest upstroke, ms, by monotone cubic interpolation of a table.
 
-    Args:
-        time: ms from the steepest upstroke.
-        v_m: [sample] mV of another cell at the times of the table; None for the template.
-
-    Returns:
-        mV of the same shape; exactly the resting potential before the beat and after the table.
+    It is exactly the resting potential before the beat and after the table. Another cell than the
+    template's is v_m [sample] mV at the times of the table.
     """
     known, v_m = table()["time"], table()["v_m"] if v_m is None else v_m
     time, rest = np.asarray(time, dtype=float), v_m[0]

@@ -21,13 +21,9 @@ FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
 def blocked(
     network: Network, tree: PurkinjeTree, blocks: Collection[str], *, distal: bool
 ) -> Network:
-    """A network with some bundles or fascicles cut off.
+    """A network with some bundles or fascicles, of `FASCICLES_OF`, cut off.
 
-    Args:
-        network: network of the trees.
-        tree: trees with the fascicle of each root.
-        blocks: names in `FASCICLES_OF`.
-        distal: nothing behind a block conducts; otherwise the muscle may capture it.
+    If `distal`, nothing behind a block conducts; otherwise the muscle may capture it.
 
     Raises:
         StepFailed: no root has such a fascicle.

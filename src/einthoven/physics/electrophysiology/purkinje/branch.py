@@ -109,14 +109,9 @@ def _plus(a: np.ndarray, factor: float, b: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def project(surface: GrowthSurface, x: np.ndarray) -> tuple[np.ndarray, int]:
-    """Projection of x into the plane of its nearest vertex, then into a triangle around it.
+    """Projection of x [3] mm into the plane of its nearest vertex, then into a triangle around it.
 
-    Args:
-        surface: surface.
-        x: [3] mm.
-
-    Returns:
-        point [3] mm; its triangle, -1 if it is off the surface.
+    Point [3] mm; its triangle, -1 if it is off the surface.
     """
     points, faces, normals = surface.points, surface.faces, surface.normals
     vertex, _ = _nearest(points, np.zeros(len(points), dtype=np.bool_), x)
@@ -166,18 +161,11 @@ def _within(points: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray
 def grow_path(
     surface: GrowthSurface, nodes: np.ndarray, excluded: np.ndarray, tip: Tip, shape: BranchShape
 ) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Grow one branch.
+    """Grow one branch from the tip of its mother among all nodes so far, [node, 3] mm.
 
-    Args:
-        surface: surface on which it grows.
-        nodes: [node, 3] mm, all nodes so far.
-        excluded: [k] nodes of its mother and sister, with which it does not collide.
-        tip: end of its mother.
-        shape: length, angle, segments, repulsion.
-
-    Returns:
-        points [point, 3] mm, the first one at the tip; last direction [3]; last face; whether it
-        reached its length, so that it forks.
+    It does not collide with the `excluded` nodes [k] of its mother and sister. Points [point, 3]
+    mm, the first one at the tip; last direction [3]; last face; whether it reached its length, so
+    that it forks.
     """
     skip = np.zeros(len(nodes), dtype=np.bool_)
     skip[excluded] = True

@@ -33,20 +33,10 @@ def grow_by_fractal_tree(
     config: PurkinjeSettings,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grow a tree from each root, all at once, so that they share the surface, as `growth.grow`.
+    """Grow a tree from each root, all at once; arguments and result as of `growth.grow`.
 
     The package draws from NumPy's global generator. Its state is set aside and restored, so no
     other thread may draw from it meanwhile.
-
-    Args:
-        surface_points: [vertex, 3] mm.
-        surface_faces: [face, 3].
-        roots: one or more.
-        config: lengths, angle and number of generations of the branches.
-        seed: seed of all draws.
-
-    Returns:
-        points [tree_node, 3] mm; edges [tree_edge, 2]; nodes [root] of the roots.
 
     Raises:
         MissingExtra: fractal-tree is not installed.

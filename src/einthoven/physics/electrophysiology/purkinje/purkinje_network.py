@@ -70,14 +70,9 @@ class Network:
 
     @classmethod
     def of(cls, patient: Patient, delays: JunctionDelays, speed_factor: float = 1.0) -> Self:
-        """Network of a patient's trees.
+        """Network of a patient's trees; the factor is that on the speed along trees and fascicles.
 
         An end of a tree, tip or root, meets the muscle at the nearest node of its endocardium.
-
-        Args:
-            patient: patient with mesh and trees.
-            delays: delays of every junction.
-            speed_factor: factor on the speed along trees and fascicles.
         """
         tree = patient.purkinje
         edges, times = cls.tree_node(tree.tree_edges), np.asarray(tree.root_times, float)
@@ -99,19 +94,11 @@ class Network:
         return nodes.astype(np.int64) + 1
 
     def without(self, cut: np.ndarray) -> Self:
-        """The network with some edges cut.
-
-        Args:
-            cut: [edge] whether it is cut.
-        """
+        """The network without the edges that are `cut` [edge]."""
         return replace(self, delays=np.where(cut, np.inf, self.delays))
 
     def without_nodes(self, silent: np.ndarray) -> Self:
-        """The network in which some nodes do not conduct.
-
-        Args:
-            silent: [node] whether it does not conduct.
-        """
+        """The network in which `silent` nodes [node] do not conduct."""
         links = self.links
         delay = np.where(silent[links.node], np.inf, 0.0)
         links = links._replace(out_ms=links.out_ms + delay, in_ms=links.in_ms + delay)
@@ -120,10 +107,7 @@ class Network:
     def with_layer(self, edges: np.ndarray, delays: np.ndarray, heart: np.ndarray) -> Self:
         """The network with a thin layer of the muscle, in which every node is a heart node's.
 
-        Args:
-            edges: [edge, 2] nodes, numbered within the layer.
-            delays: [edge] ms.
-            heart: [node] heart node of each node of the layer.
+        edges [edge, 2] number nodes within the layer, delays [edge] ms, heart [node] heart nodes.
         """
         node, none = np.arange(len(heart)) + self.n_nodes, np.zeros(len(heart))
         return replace(
@@ -137,9 +121,8 @@ class Network:
     def arrival(self, his_ms: float, heart_ms: np.ndarray) -> np.ndarray:
         """Earliest time of a wave at each node: [node] ms, infinite where it does not arrive.
 
-        Args:
-            his_ms: ms at which it leaves the His bundle; infinite if it does not.
-            heart_ms: [heart node] ms of its arrival in the muscle; infinite where it is not.
+        It leaves the His bundle at `his_ms` and arrives in the muscle at `heart_ms` [heart node];
+        infinite where it does not.
         """
         first = np.full(self.n_nodes, np.inf)
         np.minimum.at(first, self.links.node, heart_ms[self.links.heart] + self.links.in_ms)
@@ -147,11 +130,7 @@ class Network:
         return first_arrival(self.delays, self.edges, first)
 
     def exits(self, arrival: np.ndarray) -> np.ndarray:
-        """Times at which a wave enters the muscle: [link] ms.
-
-        Args:
-            arrival: [node] ms of the wave in the network.
-        """
+        """Times [link] ms at which a wave that arrives at nodes [node] ms enters the muscle."""
         return arrival[self.links.node] + self.links.out_ms
 
 

@@ -32,11 +32,6 @@ def early_roots(
 
     The right bundle reaches the muscle on the free wall, over the moderator band.
 
-    Args:
-        heart: heart with tagged surfaces.
-        coordinates: ventricular coordinates of its nodes.
-        sites: early sites.
-
     Raises:
         StepFailed: an endocardium has no node, or there is none below a site.
     """

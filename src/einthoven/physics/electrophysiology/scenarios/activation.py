@@ -35,7 +35,7 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     beat = scenario if isinstance(scenario, Scenario) else built_in(scenario)
     measured = patient.anatomy.measured if patient.has("anatomy") else None
     if measured is not None and measured.time is not None and measured.scenario == beat.name:
-        return measured_activation(patient, measured, beat)
+        return _measured_activation(patient, measured, beat)
     heart, factor = patient.heart, beat.settings.muscle_speed_factor
     speeds = speed_tensor_sq(
         patient.fibers.f0,
@@ -63,14 +63,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     )
 
 
-def measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scenario) -> Activation:
-    """Activation times of an imported heart, on the nodes of the patient's own mesh.
-
-    Args:
-        patient: with a mesh.
-        measured: with activation times, in the patient frame.
-        beat: scenario that they belong to.
-    """
+def _measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scenario) -> Activation:
+    """Activation times of an imported heart, on the nodes of the patient's own mesh."""
     times, gap = measured.time_at(patient.heart.points)
     times -= times.min()
     logger.info("activation of the heart's own mesh, from at most %.1f mm away", gap.max())
