@@ -29,6 +29,7 @@ rule ecg:
         section=PLAN.section("ecg"),
         conductivity=PLAN.settings.conductivities_of,
         repolarisation=PLAN.settings.repolarisation_of,
+        atria=PLAN.settings.atria_of,
         gradient=PLAN.config.leadfield.gradient,
         n_electrodes=PLAN.n_electrodes,
         source=source("ecg"),

@@ -96,6 +96,7 @@ rule operator_predict:
         section=PLAN.section("ecg"),
         conductivity=PLAN.settings.conductivities_of,
         repolarisation=PLAN.settings.repolarisation_of,
+        atria=PLAN.settings.atria_of,
         source=source("operator_predict"),
     message:
         "Predict {wildcards.patient} with the operator"

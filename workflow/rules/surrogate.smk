@@ -160,6 +160,7 @@ rule predict:
         section=PLAN.section("ecg"),
         conductivity=PLAN.settings.conductivities_of,
         repolarisation=PLAN.settings.repolarisation_of,
+        atria=PLAN.settings.atria_of,
         encoder="{encoder}",
         model="{model}",
         source=source("predict"),

@@ -15,7 +15,8 @@ def main(input, output, params, log):
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
     fields = LeadFields.gather(input.leadfield, electrodes)
     leadfield = params.conductivity | {"gradient": params.gradient}
-    settings = SimulationSettings.of_params(params.section, leadfield, params.repolarisation)
+    sections = params.section, leadfield, params.repolarisation, params.atria
+    settings = SimulationSettings.of_params(*sections)
     activations = [patient.activation(scenario) for scenario in settings.ecg.scenarios]
     ecg = reference_ecg(patient, fields, activations, settings)
     ecg.save(output[0])

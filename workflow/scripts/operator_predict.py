@@ -12,7 +12,7 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 def main(input, output, params, log):
     stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
     patient = Patient.of_files(**stages)
-    sections = params.section, params.conductivity, params.repolarisation
+    sections = params.section, params.conductivity, params.repolarisation, params.atria
     settings = SimulationSettings.of_params(*sections)
     predictor = OperatorPredictor(OperatorEnsemble.load(input.networks, *input.uncertainty))
     machine, electrodes = Machine.from_environment(), patient.field.electrodes

@@ -19,7 +19,7 @@ def main(input, output, params, log):
     surrogate = SurrogateEnsemble.load(input.surrogate, params.model, *input.uncertainty)
     machine = Machine.from_environment()
     found = predict_held_out(Predictor(encoder, surrogate), patient, input.codes, machine)
-    sections = params.section, params.conductivity, params.repolarisation
+    sections = params.section, params.conductivity, params.repolarisation, params.atria
     settings = SimulationSettings.of_params(*sections)
     activations = [patient.activation(scenario) for scenario in settings.ecg.scenarios]
     with_ecg(found, patient, activations, settings).save(output[0])

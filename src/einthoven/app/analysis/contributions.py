@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import read_section
 from einthoven.base.config.models import Config
@@ -21,6 +22,7 @@ from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.segments import Regions
 from einthoven.data.patient.stages import Activation
@@ -28,6 +30,8 @@ from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 WHOLE = "whole wall"
+ATRIA = "atria"
+"""Name of the region that is added where the ECG has a P wave."""
 REGIONS_PER_SWEEP = 8
 """Regions per sweep of the wave; limits the memory, [9 * 9, heart cell, 3] numbers."""
 SURFACES = {
@@ -100,7 +104,7 @@ def contributions(
         patient: with mesh and fibres; for gradients of duration also with coordinates.
         lead_fields: of the nine electrodes of the 12-lead ECG and any others.
         activation: of any scenario.
-        regions: a partition of the heart's cells.
+        regions: a partition of the heart's cells; the atria are one more where they are active.
         settings: of `simulate_ecg`.
 
     Raises:
@@ -109,32 +113,38 @@ def contributions(
     """
     check.shape("cell_region", regions.cell_region, (len(patient.heart.cells),))
     fields = _nine(lead_fields.gradients(patient.heart, settings.leadfield.gradient))
-    values = []
-    starts = range(0, len(regions.names), REGIONS_PER_SWEEP)
+    names, values = regions.names, []
+    if settings.atria.have_p_wave(activation.scenario):
+        names = (*names, ATRIA)  # no cell of the ventricles has its number
+    starts = range(0, len(names), REGIONS_PER_SWEEP)
     for first in track(starts, "contributions of regions, sweep"):
-        numbers = np.arange(len(regions.names))[first : first + REGIONS_PER_SWEEP]
-        restricted = _restricted(fields, regions.cell_region == numbers[:, None])
+        numbers = np.arange(len(names))[first : first + REGIONS_PER_SWEEP]
+        atria = numbers >= len(regions.names)
+        restricted = _restricted(fields, regions.cell_region == numbers[:, None], atria)
         ecg = simulate_ecg(patient, restricted, activation, settings)
         n_nine = len(STANDARD_ELECTRODES)
         of_regions = ecg.electrode_potential[0, n_nine:].astype(float)
         of_regions = of_regions.reshape(len(numbers), n_nine, len(ecg.time))
         values.append(twelve_lead(STANDARD_ELECTRODES, of_regions))
-    return Contributions(regions.names, ecg.time, np.concatenate(values), ecg.ecg[0].astype(float))
+    return Contributions(names, ecg.time, np.concatenate(values), ecg.ecg[0].astype(float))
 
 
 def settings_of_run(config: Config, patient: Patient) -> SimulationSettings:
     """Settings with which a run made the ECG of a patient.
 
-    Durations are those that the patient's stored ECG was made with; where there is none, or one of
-    an earlier version, those that the config gives the patient.
+    Durations and atria are those that the patient's stored ECG was made with; where there is none,
+    or one of an earlier version, those that the config gives the patient.
     """
     stored = patient.ecg.settings if patient.has("ecg") else None
+    atria = config.named_atria.of_patient(patient.name)
     if stored is None:
         durations = Physiology.of(config, patient.name).repolarisation
     else:
         where, cure = f"{patient.where}: ecg", "re-run the rule ecg"
         durations = read_section(RepolarisationSettings, dict(stored), where, cure)
-    return SimulationSettings(config.ecg, config.leadfield, durations)
+        of_ecg = patient.ecg.atria
+        atria = OFF if of_ecg is None else read_section(AtriaSettings, dict(of_ecg), where, cure)
+    return SimulationSettings(config.ecg, config.leadfield, durations, atria)
 
 
 def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:
@@ -144,12 +154,28 @@ def _nine(fields: LeadFieldGradients) -> LeadFieldGradients:
         raise BadInput(f"lead fields of {', '.join(missing)} are missing; the 12 leads need them")
     rows = [names.index(name) for name in STANDARD_ELECTRODES]
     return LeadFieldGradients(
-        fields.electrode_names[rows], fields.electrode_points[rows], fields.grad[rows]
+        fields.electrode_names[rows],
+        fields.electrode_points[rows],
+        fields.grad[rows],
+        lambda mesh, places: fields.in_torso(mesh, places)[rows],
     )
 
 
-def _restricted(fields: LeadFieldGradients, inside: np.ndarray) -> LeadFieldGradients:
-    """The lead fields, followed by those that are zero outside each region [region, cell]."""
+def _restricted(
+    fields: LeadFieldGradients, inside: np.ndarray, atria: np.ndarray
+) -> LeadFieldGradients:
+    """The lead fields, followed for each region by those that are zero outside it.
+
+    Args:
+        fields: lead fields of some electrodes.
+        inside: [region, heart cell].
+        atria: [region] whether it is the atria.
+    """
+
+    def torso(mesh: TetMesh, places: np.ndarray) -> np.ndarray:
+        grad = fields.in_torso(mesh, places)
+        return np.concatenate([grad, *(float(whole) * grad for whole in atria)])
+
     n_regions = len(inside)
     parts = inside[:, None, :, None] * fields.grad  # [region, electrode, heart cell, 3]
     names = [f"{name} of {k}" for k in range(n_regions) for name in fields.electrode_names]
@@ -157,6 +183,7 @@ def _restricted(fields: LeadFieldGradients, inside: np.ndarray) -> LeadFieldGrad
         np.array([*fields.electrode_names, *names]),
         np.tile(fields.electrode_points, (1 + n_regions, 1)),
         np.concatenate([fields.grad, *parts]),
+        torso,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from einthoven.app.analysis.contributions import WHOLE, Contributions, RegionActivation
+from einthoven.app.analysis.contributions import ATRIA, WHOLE, Contributions, RegionActivation
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.contributions import contributions_figure
 from einthoven.base.plots.style import write_figures
@@ -17,7 +17,7 @@ SAME_ECG_MV = 1e-3
 """Stored ECGs are in single precision; a larger difference means another config or mesh."""
 
 FROM_MS = -5.0
-"""Start of the picture, shortly before the first activation."""
+"""Start of the picture, shortly before the first activation; with atria it shows all before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,8 @@ class Explanation:
 
     def write_picture(self, path: Path, leads: Sequence[str], until_ms: float) -> Path:
         """Draw the contributions to some leads up to a time, atomically; returns the path."""
-        shown = (self.parts.time >= FROM_MS) & (self.parts.time <= until_ms)
+        first = FROM_MS if ATRIA not in self.parts.regions else float(self.parts.time[0])
+        shown = (self.parts.time >= first) & (self.parts.time <= until_ms)
         values = {lead: self.parts.values[:, LEADS.index(lead)][:, shown] for lead in leads}
         spans = dict.fromkeys(self.parts.regions, (np.nan,) * 3)  # for regions without nodes
         spans |= {row.region: (row.first, row.median, row.last)

@@ -64,6 +64,7 @@ class Chain:
         self.activation = patient.activation(scenario)
         self.electrodes = patient.lead_fields.electrodes
         self.repolarisation = Physiology.of(config, patient.name).repolarisation
+        self.atria = config.named_atria.of_patient(patient.name)
 
     @cached_property
     def base(self) -> np.ndarray:
@@ -73,7 +74,8 @@ class Chain:
     def ecg(self, patient: Patient, leadfield: LeadFieldSettings) -> np.ndarray:
         """The ECG [lead, time] mV of a changed patient or of changed conductivities."""
         solved = solve_lead_fields(patient, self.electrodes, leadfield)
-        settings = SimulationSettings(self.config.ecg, leadfield, self.repolarisation)
+        durations = self.repolarisation
+        settings = SimulationSettings(self.config.ecg, leadfield, durations, self.atria)
         return simulate_ecg(patient, solved, self.activation, settings).ecg[0]
 
     def of_electrodes(self, names: Sequence[str], shift_mm: float) -> Iterator[Influence]:
@@ -93,7 +95,8 @@ class Chain:
         electrodes = Electrodes(np.concatenate([fixed.names, numbers]), everywhere)
         step(f"lead fields of {len(places)} moved electrodes")
         solved = solve_lead_fields(patient, electrodes, leadfield)
-        settings = SimulationSettings(self.config.ecg, leadfield, self.repolarisation)
+        durations = self.repolarisation
+        settings = SimulationSettings(self.config.ecg, leadfield, durations, self.atria)
         ecg = simulate_ecg(patient, solved, self.activation, settings)
         phi, phi_moved = np.split(ecg.electrode_potential[0], [len(fixed.names)])
         potentials = iter(phi_moved)

@@ -46,7 +46,12 @@ class PatientSettings:
     @property
     def physiology_columns(self) -> dict[str, dict[str, float]]:
         """Patient -> speeds and durations by column, after the draw."""
-        return {name: self.physiology(name).columns for name in self.patients}
+        atria = self.config.named_atria
+        return {
+            name: self.physiology(name).columns
+            | (atria.of_patient(name).columns if atria.enabled else {})
+            for name in self.patients
+        }
 
     def physiology(self, patient: str) -> Physiology:
         """Purkinje trees, activation and repolarisation as a patient has them."""
@@ -97,6 +102,11 @@ class PatientSettings:
         """A patient's conductivities."""
         section = self.leadfield_of(wildcards)
         return {k: v for k, v in section.items() if k.startswith("sigma_")}
+
+    def atria_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's atria; empty without P waves, whatever the other keys are."""
+        atria = self.config.named_atria
+        return builtins_of(atria.of_patient(wildcards.patient)) if atria.enabled else {}
 
     def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's repolarisation."""

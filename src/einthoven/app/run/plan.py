@@ -248,6 +248,8 @@ class Plan:
         sections = {name: self._params[name] for name in PHYSICS}
         if not self.config.augmentation.changes_nothing:
             sections["augmentation"] = self._params["augmentation"]
+        if self.config.atria.enabled:
+            sections["atria"] = self._params["atria"]
         return sections | {"leadfield": lead_field}
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from einthoven.base.config.atria import OFF, RHYTHM, AtriaSettings
 from einthoven.base.config.augmentation import NO_AUGMENTATION, AugmentationSettings
 from einthoven.base.config.electrophysiology import (
     BY_DEFAULT,
@@ -297,6 +298,7 @@ class Config(Section):
     leadfield: LeadFieldSettings = LeadFieldSettings()
     repolarisation: RepolarisationSettings = RepolarisationSettings()
     variation: VariationSettings = BY_DEFAULT
+    atria: AtriaSettings = OFF
     ecg: EcgSettings = EcgSettings()
     audit: AuditSettings = AuditSettings()
     sdf_samples: SdfSampleSettings = SdfSampleSettings()
@@ -337,6 +339,13 @@ class Config(Section):
         """All scenarios by name: the built-in ones and those of section scenarios."""
         return BUILT_IN | self.scenarios.defined
 
+    @property
+    def named_atria(self) -> AtriaSettings:
+        """The section atria with the names of all scenarios that have a P wave."""
+        known, given = self.known_scenarios, self.atria.scenarios
+        names = [name for name in known if known[name].kind == RHYTHM] if given is None else given
+        return self.atria.model_copy(update={"scenarios": names})
+
     @model_validator(mode="after")
     def _recordings_have_something_beside_them(self) -> Self:
         if self.audit.recordings and "sinus" not in self.ecg.scenarios:
@@ -352,6 +361,8 @@ class Config(Section):
                 f"ecg.scenarios: unknown {', '.join(unknown)}; known are "
                 f"{', '.join(self.known_scenarios)}; section scenarios defines others"
             )
+        if unknown := sorted(set(self.atria.scenarios or []) - self.known_scenarios.keys()):
+            raise ValueError(f"atria.scenarios: unknown {', '.join(unknown)}")
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
                 f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "

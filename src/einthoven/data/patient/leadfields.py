@@ -1,6 +1,6 @@
 """Lead fields of a patient: leadfield_b{batch}.npz, and their gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -8,14 +8,24 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.core import check
-from einthoven.base.core.errors import BadInput
-from einthoven.base.geometry.gradient_recovery import apply_operator, gradient_operator
+from einthoven.base.core.errors import BadInput, extra
+from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.gradient_recovery import (
+    apply_operator,
+    gradient_operator,
+    recovery_operator,
+)
 from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.stage import Stage
 
 POSITION_TOLERANCE_MM = 1e-3
+MAX_GAP_MM = 45.0
+"""A place in a lung takes the gradient of the nearest torso; one farther away is a mistake."""
+TorsoGradients = Callable[[TetMesh, np.ndarray], np.ndarray]
+"""Function of the patient's mesh and of places [place, 3] mm in the torso outside of the
+ventricles: gradients [electrode, place, 3] kOhm/mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +38,21 @@ class LeadFieldGradients:
     """[electrode, 3] mm."""
     grad: np.ndarray
     """[electrode, heart cell, 3] kOhm/mm at the centroids."""
+    torso: TorsoGradients | None = None
+    """Gradients in the torso outside of the ventricles, which P waves need; or None."""
+
+    def in_torso(self, mesh: TetMesh, places: np.ndarray) -> np.ndarray:
+        """Gradients [electrode, place, 3] kOhm/mm at places [place, 3] mm of the torso.
+
+        Raises:
+            BadInput: these gradients are of the ventricles only.
+        """
+        if self.torso is None:
+            raise BadInput(
+                "these lead fields are known in the ventricles only, and a P wave needs them in "
+                "the torso: set atria.enabled: false, or give LeadFields or a `torso`"
+            )
+        return self.torso(mesh, places)
 
     def gradients(self, heart: Heart, kind: str = "recovered") -> Self:
         """The gradients themselves; the same interface as `LeadFields.gradients`."""
@@ -96,7 +121,8 @@ class LeadFields(Stage):
         """
         operator = gradient_operator(kind, heart.points, heart.cells)
         grad = apply_operator(operator, self.lead_field[:, : len(heart.points)])
-        return LeadFieldGradients(self.electrode_names, self.electrode_points, grad)
+        names, points = self.electrode_names, self.electrode_points
+        return LeadFieldGradients(names, points, grad, self.gradients_in_torso)
 
     def gradients_at(self, mesh: TetMesh, cells: np.ndarray, kind: str = "recovered") -> np.ndarray:
         """Gradients at the centroids of some cells, each from the nodes of its own tissue only.
@@ -116,6 +142,38 @@ class LeadFields(Stage):
             operator = gradient_operator(kind, mesh.points, mesh.cells[ids], which)
             grad[:, places] = apply_operator(operator, self.lead_field)
         return grad
+
+    def gradients_in_torso(self, mesh: TetMesh, places: np.ndarray) -> np.ndarray:
+        """Gradients at places in the torso, of second order: linear between recovered nodal ones.
+
+        Args:
+            mesh: mesh of the same patient, with the body.
+            places: [place, 3] mm outside of the ventricles; a place in a lung takes the gradient
+                of the torso next to it.
+
+        Returns:
+            [electrode, place, 3] kOhm/mm.
+
+        Raises:
+            BadInput: the lead field is not stored at all nodes, or a place is not in the torso.
+        """
+        with extra("patients", "locating places in a mesh"):
+            from einthoven.base.geometry.tet_places import TetPlaces
+        check.shape("lead_field", self.lead_field, (None, len(mesh.points)))
+        torso = mesh.cells[mesh.cell_tags == Tissue.TORSO]
+        if not len(torso):
+            raise BadInput(f"{self.patient}: the mesh has no torso around the heart")
+        located = TetPlaces.of(mesh.points, torso, places)
+        if (gap := float(located.gap.max(initial=0.0))) > MAX_GAP_MM:
+            raise BadInput(
+                f"{self.patient}: a place of the atria is {gap:.0f} mm away from the torso's "
+                "tissue: do heart and torso fit? A smaller atria.size?"
+            )
+        nodes, which = np.unique(located.nodes, return_inverse=True)
+        operator = recovery_operator(mesh.points, torso, at="nodes", chosen=nodes)
+        nodal = np.moveaxis(apply_operator(operator, self.lead_field), 0, 1)
+        local = TetPlaces(which.reshape(located.nodes.shape), located.weights, located.gap)
+        return np.ascontiguousarray(np.moveaxis(local.on(nodal), 1, 0))
 
     @classmethod
     def gather(cls, paths: Sequence[str | Path], electrodes: Electrodes | None = None) -> Self:

@@ -118,6 +118,7 @@ class Ecg(Stage):
     """
 
     stage = "ecg"
+    of_some = frozenset({"atria"})
 
     time: np.ndarray
     """[time] ms."""
@@ -147,6 +148,8 @@ class Ecg(Stage):
     """[scenario, feature] of the delineated beats, NaN where not measurable."""
     settings: Mapping[str, Any] | None = None
     """The section `repolarisation` for this patient."""
+    atria: Mapping[str, Any] | None = None
+    """The section `atria` for this patient, where ECGs have P waves."""
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from einthoven.base.config.atria import AtriaSettings
+from einthoven.base.config.load import section_of
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import SDF_SURFACES, Surface
@@ -122,6 +124,8 @@ def _physiology(patient: Patient) -> Group:
         raise BadInput(f"{patient.where}: no settings of {', '.join(lacking)}; re-run {rules}")
     columns = Physiology.read(known, str(patient.where)).columns
     columns |= patient.lead_fields.conductivities or {}
+    if (atria := patient.ecg.atria) is not None:
+        columns |= section_of(AtriaSettings, atria, str(patient.where)).columns
     return {"setting": np.array(list(columns)), "value": np.array(list(columns.values()))}
 
 

@@ -11,6 +11,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation
 from einthoven.data.patient.stages import Ecg as PatientEcg
 from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
@@ -23,18 +24,22 @@ def with_ecg(
     """The prediction with the ECGs from its gradients; arguments as for `simulate_ecg`.
 
     With the gradients of the members of an ensemble it also has the SD of the ECG: ECGs are linear
-    in the gradients, so it is the SD of the members' ECGs.
+    in the gradients, so it is the SD of the members' ECGs. P waves are by the torso without heart.
     """
+    names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
+    # the networks know the ventricles; the atria lie in the torso, which is solved once for all
+    sigma = settings.leadfield.sigma_torso_s_per_m
+    torso = TorsoWithoutHeart(patient.anatomy, points, sigma) if settings.atria.enabled else None
 
-    def ecg_of(names: np.ndarray, points: np.ndarray, grad: np.ndarray) -> PatientEcg:
-        gradients = LeadFieldGradients(names, points, grad)
+    def ecg_of(rows: list[int], grad: np.ndarray) -> PatientEcg:
+        around = torso and (lambda _, places: torso.gradients(places)[rows])
+        gradients = LeadFieldGradients(names[rows], points[rows], grad, around)
         return simulate_ecg(patient, gradients, activations, settings)
 
-    names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
-    ecg, ecg_sd = ecg_of(names, points, prediction.heart_grad), None
+    ecg, ecg_sd = ecg_of(list(range(len(names))), prediction.heart_grad), None
     if prediction.member_grad is not None:
         nine = [names.tolist().index(name) for name in STANDARD_ELECTRODES]
-        members = [ecg_of(names[nine], points[nine], each).ecg for each in prediction.member_grad]
+        members = [ecg_of(nine, each).ecg for each in prediction.member_grad]
         ecg_sd = np.std(members, axis=0, ddof=1)
     return replace(
         prediction,

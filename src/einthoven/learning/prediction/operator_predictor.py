@@ -17,16 +17,11 @@ from einthoven.base.core.tags import Tissue
 from einthoven.data.patient.anatomy import Anatomy, Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.prediction import Prediction
+from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
-from einthoven.numerics.bem.bem_body import BemBody, closed_surface
-from einthoven.numerics.bem.incident import coarsened
-from einthoven.numerics.bem.leadfield import BoundaryLeadFields, LeadFieldProblem
 from einthoven.numerics.training.machine import ONE_CORE, Machine
 from einthoven.numerics.training.task import torch_threads
-
-WITHIN_BOX = 1e-6
-"""mm; remeshing a skin may cut off its outermost points, which are moved into its box."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +111,8 @@ class OperatorPredictor:
         inputs = OperatorInputs.of(anatomy, heart, electrodes.points, sigma)
         found = np.empty((*field.field_grad.shape[:2], 3), np.float32)
         found[:, inside] = _in_patient_frame(self.operator.predict(inputs)[0], anatomy, sigma)
-        torso = _torso_without_heart(anatomy, electrodes.points)
-        box = torso.box + WITHIN_BOX * np.array([[1.0], [-1.0]])
-        elsewhere = np.clip(field.field_points[~inside].astype(float), *box)
-        found[:, ~inside] = torso.gradient(elsewhere) / sigma.sigma_torso_s_per_m
+        torso = TorsoWithoutHeart(anatomy, electrodes.points, sigma.sigma_torso_s_per_m)
+        found[:, ~inside] = torso.gradients(field.field_points[~inside])
         return found
 
 
@@ -127,9 +120,3 @@ def _in_patient_frame(grad: np.ndarray, anatomy: Anatomy, sigma: LeadFieldSettin
     """Gradients [..., 3] kOhm/mm in the patient frame, from the heart frame and 1/mm^2."""
     turn = anatomy.heart_rotation.T / sigma.sigma_torso_s_per_m
     return (grad @ turn.astype(np.float32)).astype(np.float32, copy=False)
-
-
-def _torso_without_heart(anatomy: Anatomy, electrode_points: np.ndarray) -> BoundaryLeadFields:
-    """Lead fields of the homogeneous torso of 1 mS/mm, for points anywhere in it."""
-    skin = coarsened(closed_surface("skin", anatomy.surfaces.closed("torso")))
-    return LeadFieldProblem(BemBody(skin)).solve(np.asarray(electrode_points, float))

@@ -1,11 +1,12 @@
 """The ECG of a patient: one function for lead fields of any origin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
+from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
 from einthoven.base.config.section import builtins_of
@@ -18,6 +19,7 @@ from einthoven.physics.ecg.features import FEATURES, measured, unit_of
 from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.membrane import Membrane
+from einthoven.physics.ecg.p_wave import PWave, time_axis
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
@@ -32,25 +34,40 @@ class SimulationSettings:
         ecg: the time axis.
         leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
         repolarisation: duration of the action potential over the heart.
+        atria: the P wave; by default there is none.
     """
 
     ecg: EcgSettings
     leadfield: LeadFieldSettings
     repolarisation: RepolarisationSettings = HOMOGENEOUS
+    atria: AtriaSettings = OFF
 
     @classmethod
     def of(cls, config: Config, leadfield: LeadFieldSettings | None = None) -> Self:
         """Sections of a config; `leadfield` instead of its own, if a patient has others."""
-        return cls(config.ecg, leadfield or config.leadfield, config.repolarisation)
+        sections = leadfield or config.leadfield, config.repolarisation, config.named_atria
+        return cls(config.ecg, *sections)
 
     @classmethod
-    def of_params(cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any) -> Self:
-        """Settings from a rule's sections: ecg, leadfield (or a part of it), repolarisation."""
+    def of_params(
+        cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any, atria: Any
+    ) -> Self:
+        """Settings from a rule's sections: ecg, leadfield (or a part of it), repolarisation, atria.
+
+        An empty section atria makes no P wave.
+        """
         return cls(
             EcgSettings.model_validate(section),
             LeadFieldSettings.model_validate(conductivity),
             RepolarisationSettings.model_validate(repolarisation),
+            AtriaSettings.model_validate(atria),
         )
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Sections that an ECG keeps as attributes."""
+        atria = builtins_of(self.atria) if self.atria.enabled else None
+        return {"settings": builtins_of(self.repolarisation), "atria": atria}
 
 
 def simulate_ecg(
@@ -71,15 +88,15 @@ def simulate_ecg(
         mV; the scenarios in the order of `activations`.
 
     Raises:
-        BadInput: an electrode is missing, shapes do not fit, or a scenario at another rate or with
-            a drug repolarises after the end of the record.
+        BadInput: an electrode is missing, shapes do not fit, a scenario at another rate or with a
+            drug repolarises after the end of the record, or there are atria and the lead fields
+            are of the ventricles only, or the record starts after the P wave.
     """
     activations = [activations] if isinstance(activations, Activation) else activations
     fields = lead_fields.gradients(patient.heart, settings.leadfield.gradient)
-    names = fields.electrode_names
-    membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
-    ecg = _ecgs(membrane, patient, names, fields.grad, activations, settings.ecg)[0]
-    return replace(ecg, settings=builtins_of(settings.repolarisation))
+    sources = _Sources.of(patient, settings, lambda at: fields.in_torso(patient.mesh, at))
+    ecg = sources.ecgs(patient, fields.electrode_names, fields.grad, activations)[0]
+    return replace(ecg, **settings.stored)
 
 
 def reference_ecg(
@@ -93,15 +110,20 @@ def reference_ecg(
     It also has the QRS, all features of the beats, and the constant of the error bound of section
     2.6.
     """
-    heart, names = patient.heart, lead_fields.electrode_names
-    leadfield, repolarisation = settings.leadfield, settings.repolarisation
-    fem = lead_fields.gradients(heart, leadfield.gradient).grad
-    pseudo = pseudo_lead_field_grad(
-        heart.centroids, lead_fields.electrode_points, leadfield.sigma_torso_s_per_m
-    )
-    grads = np.concatenate([fem, pseudo])
-    membrane = Membrane.of(patient, leadfield, repolarisation)
-    by_fem, by_pseudo = _ecgs(membrane, patient, names, grads, activations, settings.ecg)
+    heart, points = patient.heart, lead_fields.electrode_points
+    leadfield = settings.leadfield
+    fields = lead_fields.gradients(heart, leadfield.gradient)
+
+    def pseudo(places: np.ndarray) -> np.ndarray:
+        return pseudo_lead_field_grad(places, points, leadfield.sigma_torso_s_per_m)
+
+    def in_torso(places: np.ndarray) -> np.ndarray:
+        return np.concatenate([fields.in_torso(patient.mesh, places), pseudo(places)])
+
+    grads = np.concatenate([fields.grad, pseudo(heart.centroids)])
+    sources = _Sources.of(patient, settings, in_torso)
+    names, membrane = lead_fields.electrode_names, sources.membrane
+    by_fem, by_pseudo = sources.ecgs(patient, names, grads, activations)
     energy = [membrane.during(a).energy(a.activation_time) for a in activations]
     return replace(
         by_fem,
@@ -113,13 +135,8 @@ def reference_ecg(
         feature=np.array(FEATURES),
         feature_units=np.array([unit_of(name) for name in FEATURES]),
         ecg_features=measured(by_fem.ecg, by_fem.time),
-        settings=builtins_of(repolarisation),
+        **settings.stored,
     )
-
-
-def time_axis(config: EcgSettings) -> np.ndarray:
-    """Times [time] ms from the first activation."""
-    return config.start_ms + np.arange(0, config.duration_ms, config.dt_ms)
 
 
 def _potential(
@@ -140,31 +157,57 @@ def _potential(
     return membrane.potential(tau, grad, time)
 
 
-def _ecgs(
-    membrane: Membrane,
-    patient: Patient,
-    names: np.ndarray,
-    grad: np.ndarray,
-    activations: Sequence[Activation],
-    config: EcgSettings,
-) -> list[Ecg]:
-    """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """Sources of one patient: muscle of the ventricles, and what the atria add."""
 
-    One sweep of the wave serves all of them.
-    """
-    time = time_axis(config)
-    potentials = np.stack(
-        [_potential(membrane.during(beat), beat, grad, time) for beat in activations]
-    )  # [scenario, k electrode, time]
-    return [
-        Ecg(
-            patient=patient.name,
-            time=time,
-            scenario=np.array([activation.scenario for activation in activations]),
-            electrode_names=names,
-            lead=np.array(LEADS),
-            electrode_potential=potential.astype(np.float32),
-            ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
-        )
-        for potential in np.split(potentials, len(grad) // len(names), axis=1)
-    ]
+    membrane: Membrane
+    atria: AtriaSettings
+    p_wave: np.ndarray | None
+    """[k electrode, time] mV; None without atria."""
+    time: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        patient: Patient,
+        settings: SimulationSettings,
+        in_torso: Callable[[np.ndarray], np.ndarray],
+    ) -> Self:
+        """The sources; `in_torso` gives gradients [k electrode, place, 3] at places [place, 3]."""
+        membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
+        atria, time = settings.atria, time_axis(settings.ecg, settings.atria)
+        if not atria.enabled:
+            return cls(membrane, atria, None, time)
+        wave = PWave.of(patient.heart, atria)
+        return cls(membrane, atria, wave.potential(in_torso(wave.places), time), time)
+
+    def ecgs(
+        self,
+        patient: Patient,
+        names: np.ndarray,
+        grad: np.ndarray,
+        activations: Sequence[Activation],
+    ) -> list[Ecg]:
+        """One ECG per lead field of the electrodes in `grad` [k electrode, heart cell, 3] kOhm/mm.
+
+        One sweep of the wave serves all of them.
+        """
+        potentials = np.stack(
+            [_potential(self.membrane.during(beat), beat, grad, self.time) for beat in activations]
+        )  # [scenario, k electrode, time]
+        if self.p_wave is not None:
+            led = [self.atria.have_p_wave(beat.scenario) for beat in activations]
+            potentials[led] += self.p_wave
+        return [
+            Ecg(
+                patient=patient.name,
+                time=self.time,
+                scenario=np.array([activation.scenario for activation in activations]),
+                electrode_names=names,
+                lead=np.array(LEADS),
+                electrode_potential=potential.astype(np.float32),
+                ecg=twelve_lead(names.tolist(), potential).astype(np.float32),
+            )
+            for potential in np.split(potentials, len(grad) // len(names), axis=1)
+        ]

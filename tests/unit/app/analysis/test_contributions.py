@@ -11,6 +11,7 @@ from helpers.fem import random_rotation
 from helpers.heart import activated_patient, durations
 
 from einthoven.app.analysis.contributions import (
+    ATRIA,
     REGIONS_PER_SWEEP,
     WHOLE,
     activation_by_region,
@@ -18,6 +19,7 @@ from einthoven.app.analysis.contributions import (
     settings_of_run,
 )
 from einthoven.app.cli import main
+from einthoven.base.config.atria import AtriaSettings
 from einthoven.base.config.load import load
 from einthoven.base.config.models import ActivationSettings as ActivationConfig
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
@@ -117,6 +119,26 @@ def test_regions_add_up_to_the_t_wave_of_durations_that_differ():
     np.testing.assert_array_equal(found.ecg, ecg.ecg[0])
     np.testing.assert_allclose(found.values.sum(axis=0), ecg.ecg[0], atol=2e-6 * scale)
     assert np.abs(found.values[:, :, t_wave]).max() > 0.05 * scale
+
+
+def test_atria_are_a_region_where_the_beat_has_a_p_wave():
+    patient = activated_patient()
+    grad = pseudo_fields(patient).grad
+    torso = lambda _, places: pseudo_lead_field_grad(places, PLACES, 0.2)  # noqa: E731
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), PLACES, grad, torso)
+    settings = replace(SETTINGS, atria=AtriaSettings(enabled=True))
+    regions = DIVISIONS["coarse"](patient)
+    found = contributions(patient, fields, beat(), regions, settings)
+    ecg = simulate_ecg(patient, fields, beat(), settings)
+    scale = np.abs(ecg.ecg).max()
+    assert found.regions == (*regions.names, ATRIA)
+    np.testing.assert_array_equal(found.ecg, ecg.ecg[0])
+    np.testing.assert_allclose(found.values.sum(axis=0), ecg.ecg[0], atol=2e-6 * scale)
+    p_wave = found.time < -1.0
+    assert np.abs(found.values[-1][:, p_wave]).max() > 0.01
+    assert np.abs(found.values[:-1][:, :, p_wave]).max() < 1e-9
+    paced = contributions(patient, fields, beat("crt"), regions, settings)
+    assert paced.regions == regions.names
 
 
 def test_a_region_is_what_the_ecg_loses_without_its_conductivity():

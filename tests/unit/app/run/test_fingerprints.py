@@ -105,6 +105,8 @@ SHIPPED = {"imaging_simulate"}
 IMAGING = {"imaging_train", "imaging_evaluate"}
 """Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
+P_WAVE = {"ecg", "predict", "operator_predict", "inverse_operators"}
+"""Scripts that compute ECGs."""
 REACHES = {
     "body/anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
     "body/anatomy/population/girths.py": {
@@ -134,7 +136,8 @@ REACHES = {
     "imaging/inputs/points.py": {"imaging_simulate"} | IMAGING,
     "imaging/networks/trunk.py": IMAGING,
     "physics/electrophysiology/purkinje/growth.py": {"purkinje"},
-    "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING,
+    "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING | P_WAVE,
+    "physics/electrophysiology/atria/shells.py": P_WAVE,
     "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
     "physics/ecg/leads.py": {
         "ecg",
@@ -158,7 +161,7 @@ REACHES = {
         "imaging_simulate",
     },
     "learning/surrogate/operator/operator_network.py": OPERATOR | SHIPPED,
-    "numerics/bem/incident.py": OPERATOR | SHIPPED,
+    "numerics/bem/incident.py": OPERATOR | SHIPPED | {"predict"},  # under the atria
     "base/plots/scene.py": {"first", "report"},
     "base/core/files.py": ALL,
     "base/core/log.py": set(),

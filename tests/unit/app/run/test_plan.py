@@ -205,7 +205,7 @@ def parts(plan):
     return {name: plan.section(name) for name in sections.split()} | {
         "purkinje_of": own.purkinje_of(one), "activation_of": own.activation_of(one),
         "repolarisation_of": own.repolarisation_of(one), "sheet": own.physiology_columns,
-        "definitions": plan.definitions,
+        "definitions": plan.definitions, "atria_of": own.atria_of(one),
         "placed": plan.part("anatomy", PLACED), "rebuilt": plan.part("anatomy", REBUILT),
         "conductivities": plan.conductivities, "shape_samples": plan.shape_samples,
         "physics": plan.physics, "mlp": plan.training("mlp"), "pca": plan.training("pca"),
@@ -244,6 +244,8 @@ def test_parameters_are_builtins_and_equal_configs_print_equally():
         ("activation", {"cv_fiber_mm_per_ms": 0.7}, SPEED),
         ("variation", {"purkinje_speed": 0.15}, {"purkinje_of", "sheet", "physics"}),
         ("variation", {"cv_fiber": 0.15}, {"activation_of", "sheet", "physics"}),
+        ("atria", {"size": 1.2, "seed": 5}, set()),
+        ("atria", {"enabled": True}, {"atria_of", "sheet", "physics"}),
         ("scenarios", {"defined": {"mine": {"kind": "rhythm"}}}, {"physics"}),
         ("ecg", {"scenarios": ["rbbb"]}, {"definitions", "ecg", "physics"}),
     ],

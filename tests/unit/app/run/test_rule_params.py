@@ -12,6 +12,7 @@ from helpers.rules import ROOT, RULES, params_of, part
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
+from einthoven.base.config.atria import AtriaSettings
 
 DRAWN = re.compile(r"sigma_(?!lung)\w+|cv_\w+|speed_mm_per_ms|mean_ms|apex_to_base_ms|early_sites")
 """Keys of settings that config/ci-varied.yaml draws for each patient."""
@@ -93,6 +94,28 @@ def test_rules_that_gather_patients_have_the_usual_settings(plan):
     usual = {key: getattr(plan.config.leadfield, key) for key in SIGMA}
     for rule in ("evaluate", "operator_train", "operator_uncertainty"):
         assert drawn(params_of(rule, plan, **WILDCARDS)) == usual
+
+
+def test_atria_of_a_patient_are_the_same_in_all_rules_with_an_ecg():
+    whole = load(ROOT / "config/ci-varied.yaml").model_dump(mode="json")
+    for rule in ("ecg", "predict", "operator_predict"):
+        given = params_of(rule, Plan.of(validate(whole)), patient="p0000", **WILDCARDS)
+        assert given["atria"] == {}
+    whole["atria"] |= {"enabled": True}
+    whole["scenarios"]["defined"]["mine"] = {"kind": "rhythm", "tree_speed_factor": 0.8}
+    plan = Plan.of(validate(whole))
+    sizes = set()
+    for patient in plan.patients:
+        found = [params_of(rule, plan, patient=patient, **WILDCARDS)["atria"]
+                 for rule in ("ecg", "predict", "operator_predict")]  # fmt: skip
+        assert found[0] == found[1] == found[2]
+        settings = AtriaSettings.model_validate(found[0])
+        assert settings.have_p_wave("mine") and settings.have_p_wave("lbbb")
+        assert not settings.have_p_wave("crt")
+        columns = params_of("cohort_sheet", plan)["physiology"][patient]
+        assert columns["atria_size"] == settings.size
+        sizes.add(settings.size)
+    assert len(sizes) == len(plan.patients)
 
 
 def test_shapes_that_are_drawn_reach_surfaces_and_mesh():

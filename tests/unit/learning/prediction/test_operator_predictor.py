@@ -8,10 +8,12 @@ import pytest
 import torch
 from helpers.closed_forms import ball_lead_field_grad
 from helpers.fem import boundary_faces, box_mesh, electrodes_at, random_rotation
+from helpers.heart import heart_patient
 from helpers.mesh import spheres_body
 from helpers.operator import SMALL, trained_like
 
 from einthoven.base.config import Config
+from einthoven.base.config.atria import AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
@@ -34,6 +36,7 @@ from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorIn
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
+from einthoven.physics.ecg.p_wave import PWave
 from einthoven.physics.ecg.simulate import SimulationSettings
 
 SIGMA = LeadFieldSettings()
@@ -191,6 +194,28 @@ def test_the_stated_ecg_is_that_of_members_whose_spread_is_the_stated_one():
     assert_near(np.mean(alone, axis=0), found.ecg, 1e-3)
     assert_near(found.ecg_sd, np.std(alone, axis=0, ddof=1), 1e-3)
     assert found.ecg_sd.max() > 0
+
+
+def test_the_p_wave_of_a_prediction_is_by_the_torso_and_has_no_spread(monkeypatch):
+    """The small box of a heart has no atria: theirs are those of an idealised heart beside it."""
+    wave = PWave.of(heart_patient().heart, AtriaSettings(enabled=True))
+    wall = wave.wall.muscle
+    shifted = replace(wall, points=0.3 * wall.points + patient().heart.centroids.mean(axis=0))
+    wave = replace(wave, wall=replace(wave.wall, muscle=shifted))
+    monkeypatch.setattr("einthoven.physics.ecg.simulate.PWave.of", lambda *_: wave)
+    settings = SimulationSettings(
+        EcgSettings(duration_ms=100.0), SIGMA, RepolarisationSettings(field="homogeneous"),
+        AtriaSettings(enabled=True),
+    )  # fmt: skip
+    beats = list(patient().activations.values())
+    found = with_ecg(predicted(), patient(), beats, settings)
+    before = found.time < -1.0
+    sigma = SIGMA.sigma_torso_s_per_m
+    exact = np.stack([ball_lead_field_grad(wave.places, e, RADIUS, sigma)
+                      for e in electrodes().points])  # fmt: skip
+    assert_near(found.potential[0][:, before], wave.potential(exact, found.time)[:, before], 0.05)
+    assert np.abs(found.ecg[0][:, before]).max() > 1e-4
+    assert found.ecg_sd[0][:, before].max() < 1e-6 < found.ecg_sd[0][:, ~before].max()
 
 
 def test_field_samples_outside_of_the_heart_are_those_of_the_torso():

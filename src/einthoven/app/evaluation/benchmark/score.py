@@ -74,7 +74,10 @@ def _is_ecg_judged(submission: Submission, benchmark: BenchmarkTask, names: list
         )
     if not without and not benchmark.has_whole_patients:
         logger.warning("%s: no ECG is scored: the data set has no patients/", submission.folder)
-    return not without and benchmark.has_whole_patients
+    if not without and benchmark.has_p_waves:
+        reason = "the data set's ECGs have P waves, the submission gradients in the ventricles only"
+        logger.warning("%s: no ECG is scored: %s", submission.folder, reason)
+    return not without and benchmark.has_whole_patients and not benchmark.has_p_waves
 
 
 def field_errors(grad: np.ndarray, field: HeartField) -> dict[str, float]:

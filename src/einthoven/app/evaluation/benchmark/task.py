@@ -127,6 +127,11 @@ class BenchmarkTask:
         return (self.store.parent / PATIENTS).is_dir()
 
     @property
+    def has_p_waves(self) -> bool:
+        """Whether the ECGs have P waves."""
+        return "atria" in self.config
+
+    @property
     def leadfield(self) -> LeadFieldSettings:
         """Conductivities for patients without their own."""
         return section_of(LeadFieldSettings, self.config["leadfield"], str(self.store))
