@@ -197,7 +197,8 @@ def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool)
         grads["_pseudo"] = pseudo_lead_field_grad(
             patient.heart.centroids, fields.electrode_points, settings.sigma_torso_s_per_m
         )
-    atria, p_waves = atria_of(ecg), dict.fromkeys(grads, np.zeros(1))
+    atria = atria_of(ecg)
+    p_waves: dict[str, np.ndarray | float] = dict.fromkeys(grads, 0.0)
     known = computable(patient)[: None if whole else 1]
     if any(atria.have_p_wave(scenario) for scenario in known):
         wave = PWave.of(patient.heart, atria)

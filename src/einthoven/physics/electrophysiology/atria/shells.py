@@ -122,15 +122,23 @@ def _frame(heart: Heart) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
     """
     if not heart.has_rv:
         raise BadInput("atria: the heart has no right ventricle, above which the right atrium is")
-    rim = np.intersect1d(heart.surface_nodes(Surface.RV_ENDO), heart.surface_nodes(Surface.BASE))
-    if not len(rim):
-        raise BadInput("facets: RV_ENDO and BASE share no boundary loop; they must share nodes")
-    left, right = heart.lv_base_centre, heart.points[rim].mean(axis=0)
+    left_rim, right_rim = _rim(heart, Surface.LV_ENDO), _rim(heart, Surface.RV_ENDO)
+    left, right = left_rim.mean(axis=0), right_rim.mean(axis=0)
     z = heart.long_axis
     x = (right - left) - (right - left) @ z * z
     x /= np.linalg.norm(x)
-    radius = np.linalg.norm(heart.points[heart.lv_annulus] - left, axis=1).mean()
+    radius = np.linalg.norm(left_rim - left, axis=1).mean()
     return np.stack([x, np.cross(z, x), z]), {"left": left, "right": right}, float(radius)
+
+
+def _rim(heart: Heart, endocardium: Surface) -> np.ndarray:
+    """Points [node, 3] mm where a ventricle's endocardium meets the base."""
+    nodes = np.intersect1d(heart.surface_nodes(endocardium), heart.surface_nodes(Surface.BASE))
+    if len(nodes) < 3:
+        raise BadInput(
+            f"facets: {endocardium.name} and BASE share no boundary loop; they must share nodes"
+        )
+    return heart.points[nodes]
 
 
 class Shell(NamedTuple):
