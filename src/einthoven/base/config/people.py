@@ -33,7 +33,7 @@ class PeopleDistribution:
     Attributes:
         names: [variable] with their units.
         is_log: [variable] whether the logarithm is standardised.
-        centre, scale: [variable] mean and SD of the prior; of the logarithm's SD, if `is_log`.
+        centre, scale: [variable] centre and SD of the prior; SD of the logarithm, if `is_log`.
         low, high: [variable] limits.
         mean: [variable] standardised. covariance: [variable, variable].
         about: what it was fitted to.
@@ -123,9 +123,11 @@ def person(seed: int, patient: str) -> dict[str, float]:
     """The physiology of a patient, which depends on nothing but the seed and the name.
 
     Returns:
-        variable of the shipped distribution -> value.
+        variable of the shipped distribution -> value, with cv_transverse_mm_per_ms.
     """
-    return shipped_people().draw(generator(seed, patient, "people"))
+    drawn = shipped_people().draw(generator(seed, patient, "people"))
+    across = drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"]
+    return drawn | {"cv_transverse_mm_per_ms": across}
 
 
 def people_sites(drawn: Mapping[str, float]) -> list[dict[str, Any]]:
