@@ -32,10 +32,9 @@ def drawn(n=400):
 
 
 def standardised(people, values):
-    change = np.where(
-        people.is_log, np.log(np.where(people.is_log, values / people.centre, 1.0)),
-        values - people.centre,
-    )  # fmt: skip
+    change = values - people.centre
+    log = people.is_log
+    change[:, log] = np.log(values[:, log] / people.centre[log])
     return change / people.scale
 
 
