@@ -6,7 +6,6 @@ its lead fields are those of the shipped operator, as if the skin had moved abou
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +26,8 @@ from einthoven.physics.ecg.features import FEATURES, TRACE_MS, beat_features
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.electrophysiology.capture import WaveSources, first_arrival
 from einthoven.physics.electrophysiology.eikonal import speed_tensor_sq
+from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 BODIES = 8
 """Bodies of a heart; the first is the patient's own."""
@@ -49,7 +50,10 @@ class Prior(NamedTuple):
     high: float
 
 
-def _site(fascicle: str, z: float, phi: tuple[float, float], ms: tuple[float, float]) -> list[Prior]:
+def _site(
+    fascicle: str, z: float, phi: tuple[float, float], ms: tuple[float, float]
+) -> list[Prior]:
+    """Priors of an early site: height, angle (mean, SD in degrees) and time (mean, SD in ms)."""
     reach = 4 * phi[1]
     return [
         Prior(f"{fascicle}_z", False, z, 0.13, 0.15, 1.0),
@@ -76,8 +80,8 @@ PRIORS = (
     Prior("sigma_il_s_per_m", True, 0.216, 0.30, 0.12, 0.48),
     Prior("sigma_it_share", True, 0.10, 0.40, 0.045, 0.4),
 )
-"""Sites: Durrer 1970; speeds: Taggart 2000, Camps 2024; durations: Ramanathan 2006 (docs/explanation/
-population.md). sigma_il stands for the overall amplitude as well."""
+"""Sites: Durrer 1970; speeds: Taggart 2000, Camps 2024; durations: Ramanathan 2006; see
+docs/explanation/population.md. sigma_il stands for the overall amplitude as well."""
 NAMES = tuple(prior.name for prior in PRIORS)
 CYCLE = Prior("cycle_length_ms", True, 1000.0, 0.2, 500.0, 1600.0)
 SITES = {"anterior": "lv", "septal": "lv", "posterior": "lv", "right": "rv", "right-septal": "rvs"}
@@ -113,7 +117,7 @@ def draw_bodies(patient: Patient, seed: int) -> tuple[np.ndarray, np.ndarray]:
             continue
         blood = USUAL_BLOOD * np.exp(change[-1] * POSE_SD[-1])
         sigma = usual.model_copy(update={"sigma_blood_s_per_m": float(blood)})
-        moved = Patient.of(*(getattr(patient, stage) for stage in ("mesh", "fibers")), body)
+        moved = patient.with_stages(body)
         named = patient.anatomy.twelve_lead_electrodes._replace(points=electrodes)
         fields.append(model.predict(moved, named, sigma).heart_grad)
         changes.append(change)
@@ -151,6 +155,7 @@ class HeartInBodies:
     """Simulator of beats of one heart in several bodies, from early sites without trees."""
 
     simulator: Simulator
+    layers: UnitSpeedGraph
     nodes: dict[str, np.ndarray]
 
     @classmethod
@@ -158,11 +163,13 @@ class HeartInBodies:
         """A heart and its lead fields [body, 9, cell, 3]."""
         section = Config().activation.model_copy(update={"capture": False})
         bodies = {str(k): field for k, field in enumerate(fields)}
-        wall, (lv, rv) = patient.coordinates.uvc_nu, (
-            patient.heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.RV_ENDO)
+        wall, (lv, rv) = (
+            patient.coordinates.uvc_nu,
+            (patient.heart.surface_nodes(tag) for tag in (Surface.LV_ENDO, Surface.RV_ENDO)),
         )
         nodes = {"lv": lv[wall[lv] == -1], "rv": rv[wall[rv] == 1], "rvs": rv[wall[rv] == -1]}
-        return cls(Simulator.of(patient, bodies, section), nodes)
+        layers = UnitSpeedGraph.of(Network.without_trees(), patient, section)
+        return cls(Simulator.of(patient, bodies, section), layers, nodes)
 
     def ecgs(self, unit: np.ndarray) -> Iterator[np.ndarray]:
         """Twelve leads [12, time] mV in each body, of standardised variables."""
@@ -196,10 +203,8 @@ class HeartInBodies:
 
     def _activation(self, beat: BeatParameters, nodes: np.ndarray, times: np.ndarray) -> np.ndarray:
         simulator = self.simulator
-        speeds = speed_tensor_sq(
-            simulator.patient.fibers.f0, beat.cv_fiber, beat.cv_transverse
-        )
-        layers = simulator.layers.at((1.0, beat.cv_lv_endocardium, beat.cv_rv_endocardium))
+        speeds = speed_tensor_sq(simulator.patient.fibers.f0, beat.cv_fiber, beat.cv_transverse)
+        layers = self.layers.at((1.0, beat.cv_lv_endocardium, beat.cv_rv_endocardium))
         sources = WaveSources(nodes, times)
         tau = first_arrival(simulator.muscle.with_speeds(speeds), layers, sources).activation_time
         return tau - tau.min()
@@ -216,8 +221,3 @@ def measured(ecg: np.ndarray, time: np.ndarray = LEAD_MS) -> tuple[np.ndarray, n
     level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
     trace = np.array([np.interp(TRACE_MS, time - found.onset_ms, row) for row in ecg - level])
     return trace.astype(np.float32), np.array([beat_features(found)[name] for name in FEATURES])
-
-
-def bodies_file(folder: Path, patient: str) -> Path:
-    """Where a patient's bodies are kept."""
-    return folder / f"bodies_{patient}.npz"
