@@ -84,11 +84,10 @@ class PeopleDistribution:
         slope = self.covariance[rest, k] / self.covariance[k, k]
         mean = self.mean[rest] + slope * (self._standard(value, k) - self.mean[k])
         covariance = self.covariance[np.ix_(rest, rest)] - np.outer(slope, self.covariance[k, rest])
-        columns = (self.is_log, self.centre, self.scale, self.low, self.high)
-        names = tuple(self.names[j] for j in rest)
         return PeopleDistribution(
-            names, *(each[rest] for each in columns), mean, covariance, self.about
-        )
+            tuple(self.names[j] for j in rest), self.is_log[rest], self.centre[rest],
+            self.scale[rest], self.low[rest], self.high[rest], mean, covariance, self.about,
+        )  # fmt: skip
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """A random person: variable -> value, within its limits.

@@ -93,7 +93,11 @@ class Physiology:
         durations = config.repolarisation.field != "homogeneous"
         drawn = person(config.variation.seed, patient) if config.variation.people else {}
         sites = {"early_sites": people_sites(drawn)} if drawn else _early_sites(config, patient)
-        changes = {"purkinje": sites, "activation": {}, "repolarisation": {}}
+        changes: dict[str, dict[str, Any]] = {
+            "purkinje": sites,
+            "activation": {},
+            "repolarisation": {},
+        }
         for varied in VARIED:
             if varied.section == "repolarisation" and not durations:
                 if varied.column in given:

@@ -97,7 +97,8 @@ def test_values_of_a_sheet_come_first():
 def test_every_drawn_person_has_valid_settings():
     config = validate(PEOPLE)
     for k in range(100):
-        Physiology.of(config, f"p{k:04d}")
+        found = Physiology.of(config, f"p{k:04d}")
+        assert len(found.purkinje.early_sites) == len(FASCICLES)
 
 
 @pytest.mark.parametrize(
