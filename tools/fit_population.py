@@ -138,10 +138,8 @@ def posterior_rounds(work: Workplace, people: FittedPeople, size: int) -> Beats:
     return Beats(*(np.concatenate(columns) for columns in zip(*rounds[2:])))
 
 
-def people_draws(
-    beats: Beats, people: FittedPeople, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws [draw, variable + cycle] of people's posteriors, and shares [body] of the bodies."""
+def people_draws(beats: Beats, people: FittedPeople, rng: np.random.Generator) -> np.ndarray:
+    """Draws [draw, variable + cycle] of people's posteriors."""
     rows = weighted_rows(people.traces)
     weights = person_weights(beats, rows, EFFECTIVE)
     index = np.array([rng.choice(len(row), DRAWS, p=row) for row in weights])
@@ -151,34 +149,34 @@ def people_draws(
     unit[:, :, k] += np.log(scale) / PRIORS[k].sd
     cycle = np.log(people.cycles / CYCLE.centre) / CYCLE.sd
     cycle = np.broadcast_to(cycle[:, None, None], (*index.shape, 1))
-    shares = np.bincount(beats.body[index].ravel(), minlength=int(beats.body.max()) + 1)
-    return np.concatenate([unit, cycle], axis=2).reshape(-1, len(NAMES) + 1), shares
+    return np.concatenate([unit, cycle], axis=2).reshape(-1, len(NAMES) + 1)
 
 
 def reweighted(
-    work: Workplace, people: FittedPeople, draws: np.ndarray, shares: np.ndarray, size: int
+    work: Workplace, people: FittedPeople, draws: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance after rounds of draws, simulations and weights by a classifier."""
+    """Mean and covariance after rounds of draws, simulations and weights by a classifier.
+
+    The bodies keep their shares: the fit may not choose those that happen to resemble people.
+    """
     rng = np.random.default_rng(7)
     mean, covariance = draws.mean(axis=0), np.cov(draws.T)
-    share = shares + 0.3 * shares.mean()
+    n = len(work.patients)
+    share = np.tile([float(BODIES - 1), *[1.0] * (BODIES - 1)], n)
     seen = np.array([name.startswith(SEEN) for name in FEATURES])
     seen &= np.isfinite(people.features).mean(axis=0) > 0.6
     for number in range(REWEIGHTINGS):
         whole = rng.multivariate_normal(mean, covariance, size)
         unit = np.clip(whole[:, :-1], -UNIT_LIMIT, UNIT_LIMIT)
-        of_heart = share.reshape(-1, BODIES).sum(axis=1)
-        hearts = rng.choice(len(of_heart), size, p=of_heart / of_heart.sum())
+        hearts = rng.integers(0, n, size)
         beats = work.simulate(f"weights{number}", unit, hearts)
-        base = share[beats.body] / of_heart[beats.body // BODIES]
-        weight = classifier_weights(beats.features[:, seen], people.features[:, seen], base, rng)
+        features = beats.features[:, seen], people.features[:, seen]
+        weight = classifier_weights(*features, share[beats.body], rng)
         row = {unit_row.tobytes(): k for k, unit_row in enumerate(unit)}
         full = whole[[row[each.tobytes()] for each in beats.unit]]
         mean = weight @ full
         centred = full - mean
         covariance = 0.9 * (centred * weight[:, None]).T @ centred + 0.1 * covariance
-        found = np.bincount(beats.body, weights=weight, minlength=len(share))
-        share = 0.6 * found + 0.4 * share / share.sum()
     return mean, covariance
 
 
@@ -208,9 +206,8 @@ def main() -> None:
     people = FittedPeople.read(given.recordings)
     work = Workplace(sorted(p for p in given.patients.iterdir() if p.is_dir()), given.work)
     beats = posterior_rounds(work, people, given.size)
-    draws, shares = people_draws(beats, people, np.random.default_rng(5))
-    shares = np.pad(shares, (0, len(work.patients) * BODIES - len(shares)))
-    fitted = reweighted(work, people, draws, shares, max(60, given.size // 3))
+    draws = people_draws(beats, people, np.random.default_rng(5))
+    fitted = reweighted(work, people, draws, max(60, given.size // 3))
     write(given.out, *fitted, {
         "recordings": f"{len(people.traces)} healthy adults of {given.recordings.name}, those "
                       f"whose patient number is no multiple of {TEST_EVERY}",
