@@ -1,13 +1,15 @@
 """Reading of recordings: formats and quirks, damaged files, and the speed of an audit.
 
-    python benchmarks/recordings.py --json OUT [--folder FOLDER] [--n N] [--jobs N]
+    python benchmarks/recordings.py [--json OUT] [--folder FOLDER] [--marked FOLDER] [--n N]
+        [--jobs N]
 
 `formats_read` counts the files that small independent writers make of one source in many formats
 and with the quirks of real exports, and that give back its samples, lead by lead, within a count.
 `refused_truly` counts the damaged files that are refused with one line that names file, cause and
 remedy. `folder` is read, and then audited (reading, averaging, delineation, features), with its
 recordings repeated until there are N; without a folder, recordings that are written here.
-The cases are in tests/helpers/recording_cases.py and recording_faults.py.
+With `--marked`, a folder that holds ludb and ptb-xl, the figures of benchmarks/delineation.py are
+added. The cases are in tests/helpers/recording_cases.py and recording_faults.py.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from delineation import measured as delineation
 from tabulate import tabulate
 
 from einthoven.app.evaluation.ecg_files import ReadOptions, measure_files
@@ -125,6 +128,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures")
     parser.add_argument("--folder", type=Path, help="WFDB records of people, e.g. of PTB-XL")
+    parser.add_argument("--marked", type=Path, help="with ludb and ptb-xl: delineation, too")
     parser.add_argument("--n", type=int, default=1000, help="recordings to audit")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args()
@@ -137,6 +141,8 @@ def main() -> None:
             "refused_truly": sum(not why for why in refused.values()), "n_damaged": len(refused),
             **speed(repeated(folder, options.n, Path(work) / "many"), options.jobs),
         }  # fmt: skip
+    if options.marked:
+        figures |= delineation(options.marked)
     wrong = {name: why for name, why in {**read, **refused}.items() if why}
     figures |= {"wrong": wrong, "folder": str(options.folder or "written here")}
     shown = [[name, value] for name, value in figures.items() if not isinstance(value, dict)]
