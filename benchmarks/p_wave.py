@@ -30,6 +30,7 @@ from einthoven.base.plots.scene import new_plotter, render, surface, tetrahedra
 from einthoven.base.plots.style import new_figure, write_figures
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
+from einthoven.physics.ecg.delineation.p_wave import p_wave
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.p_wave import PWave, time_axis
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
@@ -84,8 +85,10 @@ def measured(wave: PWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, 
     areas = dict(zip(LEADS, p.sum(axis=1)))
     by_area = np.degrees(np.arctan2(areas["aVF"] * 2 / 3**0.5, areas["I"]))
     right = [areas[name] > 0 for name in UPRIGHT] + [areas[name] < 0 for name in INVERTED]
-    other = leads["incident"]
+    other, before = leads["incident"], time <= wave.pr_ms
+    seen = p_wave(time[before], (ecg - ecg[:, before][:, -1:])[:, before], wave.pr_ms)
     return {
+        "delineated_ms": seen.end_ms - seen.onset_ms if seen else float("nan"),
         "activation_ms": last,
         "duration_ms": float(moving[-1] - moving[0]),
         "pr_ms": wave.pr_ms,
@@ -110,8 +113,8 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     def within(key: str, low: float, high: float) -> float:
         return float(np.mean([low <= row[key] <= high for row in every]))
 
-    keys = ("activation_ms", "duration_ms", "pr_ms", "amplitude_mv", "axis_deg", "ta_ii_mv",
-            "incident_rel_l2")  # fmt: skip
+    keys = ("delineated_ms", "activation_ms", "duration_ms", "pr_ms", "amplitude_mv", "axis_deg",
+            "ta_ii_mv", "incident_rel_l2")  # fmt: skip
     leads = every[0]["polarity"]
     return {key: spread(key) for key in keys} | {
         "n_patients": len(every),
@@ -121,6 +124,7 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "v1_biphasic_share": float(np.mean([row["peaks_mv"]["V1"][0] > 0.01 and
                                             row["peaks_mv"]["V1"][1] < -0.01 for row in every])),
         "duration_share": within("duration_ms", *DURATION_MS),
+        "delineated_share": within("delineated_ms", *DURATION_MS),
         "pr_share": within("pr_ms", *PR_MS),
         "amplitude_share": within("amplitude_mv", 0.0, MOST_MV),
         "peaks_median_mv": {name: [float(np.median([row["peaks_mv"][name][k] for row in every]))
@@ -183,7 +187,8 @@ def main() -> None:
         patient = Patient.open(source) if known else drawn(source, Config())
         row = measured(*p_waves(patient, section.of_patient(patient.name)))
         rows[patient.name] = row
-        print(f"{patient.name}: {row['activation_ms']:.0f} ms (velocity {row['duration_ms']:.0f}), "
+        print(f"{patient.name}: {row['activation_ms']:.0f} ms (velocity {row['duration_ms']:.0f}, "
+              f"delineated {row['delineated_ms']:.0f}), "
               f"PR {row['pr_ms']:.0f} ms, II {row['amplitude_mv']:.3f} mV, axis "
               f"{row['axis_deg']:.0f} degrees, {sum(row['polarity'].values())} of 6 polarities, "
               f"incident field {row['incident_rel_l2']:.3f}")  # fmt: skip
