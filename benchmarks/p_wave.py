@@ -32,7 +32,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
 from einthoven.physics.ecg.delineation.p_wave import p_wave
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.p_wave import PWave, time_axis
+from einthoven.physics.ecg.p_wave import AtrialWave, time_axis
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 DURATION_MS, PR_MS, MOST_MV = (80.0, 120.0), (120.0, 200.0), 0.25
@@ -42,7 +42,7 @@ AFTER_MS = 15.0
 """Part of the Ta wave in the search for the end of the P wave."""
 VIEWS = {"from the front": (0.0, -1.0, 0.0), "from the back": (0.0, 1.0, 0.0),
          "from the head": (0.0, -0.05, 1.0)}  # fmt: skip
-ZOOM = 3.2
+ZOOM = 2.2
 
 
 def drawn(index: int, config: Config) -> Patient:
@@ -56,9 +56,11 @@ def drawn(index: int, config: Config) -> Patient:
     return patient.with_stages(ei.solve_lead_fields(patient, nine, config.leadfield))
 
 
-def p_waves(patient: Patient, atria: AtriaSettings) -> tuple[PWave, np.ndarray, dict[str, Any]]:
+def p_waves(
+    patient: Patient, atria: AtriaSettings
+) -> tuple[AtrialWave, np.ndarray, dict[str, Any]]:
     """The atria of a patient, times from the sinus node, and P waves [12, time] by method."""
-    wave = PWave.of(patient.heart, atria)
+    wave = AtrialWave.of(patient.heart, atria)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     sigma = Config().leadfield.sigma_torso_s_per_m
     time = time_axis(EcgSettings(), atria)
@@ -74,7 +76,7 @@ def p_waves(patient: Patient, atria: AtriaSettings) -> tuple[PWave, np.ndarray, 
     return wave, time + wave.pr_ms, leads
 
 
-def measured(wave: PWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, Any]:
+def measured(wave: AtrialWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, Any]:
     """Figures of one patient."""
     ecg, last = leads["fem"], float(wave.activation.time.max())
     whole = (time >= -5.0) & (time <= last + AFTER_MS)
@@ -134,7 +136,7 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def scene(patient: Patient, atria: AtriaSettings) -> Figure:
     """Draw the atria by activation time, with ventricles and skin, from the front and the back."""
-    wave, heart, anatomy = PWave.of(patient.heart, atria), patient.heart, patient.anatomy
+    wave, heart, anatomy = AtrialWave.of(patient.heart, atria), patient.heart, patient.anatomy
     muscle = tetrahedra(wave.wall.muscle.points, wave.wall.muscle.cells)
     muscle["ms"] = wave.activation.time
     walls = np.concatenate([heart.surface(tag) for tag in (Surface.EPI, Surface.BASE)])
