@@ -185,6 +185,7 @@ class Body:
             "section": plan.section("ecg"),
             "conductivity": plan.settings.conductivities_of(who),
             "repolarisation": plan.settings.repolarisation_of(who),
+            "atria": plan.settings.atria_of(who),
             **self._gradient,
         }
         needs = self._solved | {"activation": list(made.values())}

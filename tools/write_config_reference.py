@@ -36,6 +36,7 @@ the defaults below, an unknown key or a value out of range is an error before an
 | `study.yaml` | learning studies: 132 anatomies, hearts of 2.2 mm, 80 electrodes |
 | `fine.yaml` | the finest meshes |
 | `any_body.yaml` | a family as wide as people, for the operator |
+| `people.yaml` | healthy people: physiology fitted to recorded ECGs |
 | `paper.yaml` | the sizes of the papers |
 """
 

@@ -16,7 +16,7 @@ from einthoven.base.core.errors import BadInput, MissingExtra, StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.growth import Root
-from einthoven.physics.electrophysiology.purkinje.tree import BACKENDS, grow_tree
+from einthoven.physics.electrophysiology.purkinje.tree import BACKENDS, SITES, grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
@@ -49,7 +49,7 @@ def endocardium():
 
 
 def test_every_backend_of_the_config_is_tested():
-    assert list(BACKENDS) == list(
+    assert [*BACKENDS, SITES] == list(
         PurkinjeSettings.model_json_schema()["properties"]["backend"]["enum"]
     )
 

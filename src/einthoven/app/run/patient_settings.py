@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from einthoven.base.config.drawn import drawn_anatomy, drawn_conductivities, drawn_mesh
-from einthoven.base.config.models import Config
+from einthoven.base.config.load import section_of
+from einthoven.base.config.models import Config, LeadFieldSettings
+from einthoven.base.config.people import people_conductivities, person
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
@@ -95,8 +97,19 @@ class PatientSettings:
         if wildcards.patient not in self.imported:
             lungs = self.anatomy_of(wildcards)["lungs"]
             section = drawn_conductivities(section, ranges, wildcards.patient, lungs)
+            section = self._conductivities_of_people(section, wildcards.patient)
         unfelt = UNFELT["leadfield"]
         return {k: v for k, v in builtins_of(section).items() if k not in unfelt}
+
+    def _conductivities_of_people(
+        self, section: LeadFieldSettings, patient: str
+    ) -> LeadFieldSettings:
+        """The section with a person's intracellular conductivities, if people are drawn."""
+        variation = self.config.variation
+        if not variation.people:
+            return section
+        changes = people_conductivities(person(variation.seed, patient))
+        return section_of(LeadFieldSettings, dict(section) | changes, f"{patient}: people")
 
     def conductivities_of(self, wildcards: Any) -> dict[str, Any]:
         """A patient's conductivities."""

@@ -16,8 +16,10 @@ TEMPLATE_APD_MS = 300.889
 GradientMs = Annotated[float, Field(ge=-150, le=150)]
 LayerSpeed = Annotated[float, Field(ge=0, le=5)]
 JunctionDelay = Annotated[float, Field(ge=0, le=20)]
-Fascicle = Literal["anterior", "septal", "posterior", "right"]
-"""Three fascicles of the left bundle, and the right bundle."""
+Fascicle = Literal["anterior", "septal", "posterior", "right", "right-septal"]
+"""Three fascicles of the left bundle, and the right bundle on the free wall and on the septum."""
+RIGHT = frozenset({"right", "right-septal"})
+"""Fascicles that reach the endocardium of the RV."""
 SpeedShare = Annotated[float, Field(ge=0, le=0.5, description="share of the speed, >= 0, <= 0.5")]
 WidthMs = Annotated[float, Field(ge=0, le=100)]
 
@@ -67,7 +69,7 @@ class ActivationSettings(Section):
 
 
 class EarlySiteSettings(Section):
-    """Site where a fascicle reaches the endocardium: on the RV's free wall, or in the LV."""
+    """Site where a fascicle reaches the endocardium: in the LV, or on a wall of the RV."""
 
     fascicle: Fascicle
     z: Annotated[float, Field(ge=0, le=1)]
@@ -81,8 +83,9 @@ class EarlySiteSettings(Section):
 class PurkinjeSettings(Section):
     """Early sites (Durrer 1970) and the fractal trees that grow from them (Sahli Costabal 2016)."""
 
-    backend: Literal["einthoven", "fractal-tree"] = "einthoven"
-    """Program that grows the trees; fractal-tree grows the same trees, slower."""
+    backend: Literal["einthoven", "fractal-tree", "sites"] = "einthoven"
+    """Program that grows the trees; fractal-tree grows the same trees, slower. sites: no trees, the
+    wave leaves from the early sites alone, over the fast layers of section activation."""
     seed: Seed = 1
     early_sites: list[EarlySiteSettings] = [
         EarlySiteSettings(fascicle="anterior", z=0.63, phi_deg=41.0, time_ms=2.6),
@@ -105,14 +108,14 @@ class PurkinjeSettings(Section):
     @classmethod
     def _both_sides(cls, value: list[EarlySiteSettings]) -> list[EarlySiteSettings]:
         fascicles = {site.fascicle for site in value}
-        if "right" not in fascicles or len(fascicles) < 2:
+        if "right" not in fascicles or not fascicles - RIGHT:
             raise ValueError("at least one site of the right bundle and one of the left are needed")
         return value
 
     @model_validator(mode="after")
     def _sites_below_the_tops(self) -> Self:
         for site in self.early_sites:
-            side = "rv" if site.fascicle == "right" else "lv"
+            side = "rv" if site.fascicle in RIGHT else "lv"
             if site.z > (top := getattr(self, f"{side}_top_z")):
                 raise ValueError(
                     f"the early site {site.fascicle} at z = {site.z:g} is above {side}_top_z = "
@@ -129,6 +132,10 @@ class VariationSettings(Section):
     """
 
     seed: Seed = 1
+    people: bool = False
+    """Whether each patient's early sites, speeds, durations and intracellular conductivities are
+    drawn from the joint distribution fitted to people's ECGs (docs/explanation/population.md)
+    instead; the half-widths are then 0 and purkinje.backend is sites."""
     cv_fiber: SpeedShare = 0.0
     """Relative half-width of activation.cv_fiber_mm_per_ms."""
     cv_transverse: SpeedShare = 0.0
@@ -148,6 +155,13 @@ class VariationSettings(Section):
     """Half-width of z of each of purkinje.early_sites, drawn independently."""
     site_phi_deg: Annotated[float, Field(ge=0, le=60)] = 0.0
     site_time_ms: Annotated[float, Field(ge=0, le=20)] = 0.0
+
+    @model_validator(mode="after")
+    def _people_have_no_widths(self) -> Self:
+        widths = [key for key, value in self if key not in ("seed", "people") and value > 0]
+        if self.people and widths:
+            raise ValueError(f"people: true takes no half-width; set {', '.join(widths)} to 0")
+        return self
 
 
 BY_DEFAULT = VariationSettings(

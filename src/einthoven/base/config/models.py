@@ -334,6 +334,17 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _people_are_as_fitted(self) -> Self:
+        if self.variation.people and self.purkinje.backend != "sites":
+            raise ValueError(
+                "variation.people: the distribution was fitted without trees; set "
+                "purkinje.backend: sites"
+            )
+        if self.variation.people and self.repolarisation.field != "gradients":
+            raise ValueError("variation.people needs repolarisation.field: gradients")
+        return self
+
     @property
     def known_scenarios(self) -> dict[str, AnyScenario]:
         """All scenarios by name: the built-in ones and those of section scenarios."""

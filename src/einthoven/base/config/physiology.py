@@ -16,6 +16,7 @@ from einthoven.base.config.electrophysiology import (
 )
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config
+from einthoven.base.config.people import people_sites, person
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 
@@ -90,8 +91,10 @@ class Physiology:
                 repolarisation.field is homogeneous.
         """
         durations = config.repolarisation.field != "homogeneous"
-        changes = {
-            "purkinje": _early_sites(config, patient),
+        drawn = person(config.variation.seed, patient) if config.variation.people else {}
+        sites = {"early_sites": people_sites(drawn)} if drawn else _early_sites(config, patient)
+        changes: dict[str, dict[str, Any]] = {
+            "purkinje": sites,
             "activation": {},
             "repolarisation": {},
         }
@@ -102,7 +105,8 @@ class Physiology:
                         f"{patient}: {varied.column} needs repolarisation.field: gradients"
                     )
                 continue
-            value = given.get(varied.column, varied.draw(config, patient))
+            usual = drawn.get(varied.column, varied.draw(config, patient))
+            value = given.get(varied.column, usual)
             changes[varied.section][varied.key] = value
         sections = {name: dict(getattr(config, name)) | its for name, its in changes.items()}
         return cls.read(sections, patient)

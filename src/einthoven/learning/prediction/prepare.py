@@ -124,7 +124,8 @@ def _as_measured(config: Config, row: Row) -> Config:
     """The config with the speeds and durations of a row."""
     if not row.physiology:
         return config
-    still = {key: 0.0 for key in dict(config.variation) if key != "seed"}
+    widths = dict(config.variation).keys() - {"seed", "people"}
+    still = dict.fromkeys(widths, 0.0) | {"people": False}
     usual = config.model_copy(update={"variation": config.variation.model_copy(update=still)})
     found = Physiology.of(usual, row.patient, row.physiology)
     parts = {part.name: getattr(found, part.name) for part in fields(found)}

@@ -6,6 +6,8 @@ from helpers.ecg import synthetic_beat, synthetic_leads, time_axis
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
+from einthoven.data.dataset.loaders import open_dataset
+from einthoven.data.dataset.sample import sample
 from einthoven.physics.ecg.beats import AveragedBeat, representative_beat
 from einthoven.physics.ecg.delineation.delineate import delineate
 from einthoven.physics.ecg.delineation.t_wave import FOOT_MS, TWave, global_end
@@ -142,6 +144,22 @@ def test_pacing_spikes_are_found_and_removed(rate_hz, tail_ms, height):
     assert -DELAY_MS - 10.0 <= onset <= 4.0
     assert end == pytest.approx(154.0, abs=6.0)
     assert f"{N_BEATS} pacing spikes" in " ".join(beat.warnings)
+
+
+def test_simulated_beats_in_a_row_have_no_spikes():
+    """They are as steep as spikes are, without noise or a P wave; cycle length 1 s, from rest."""
+    data = open_dataset(sample())["ecg"].isel(patient=0)
+    time = data["time"].values
+    for scenario in data["scenario"].values:
+        ecg = data["ecg"].sel(scenario=scenario).values.astype(float)
+        padded = np.zeros((12, 1000))
+        padded[:, : ecg.shape[1]] = ecg
+        beat, found = delineated(np.tile(padded, 9))
+        assert beat.n_spikes == 0, scenario
+        alone = delineate(ecg, time)
+        assert found.qrs_ms == pytest.approx(alone.qrs_ms, abs=1.5)
+        highest = np.abs(beat.ecg - beat.ecg[:, :1]).max(axis=1)
+        np.testing.assert_allclose(highest, np.abs(ecg - ecg[:, :1]).max(axis=1), atol=0.01)
 
 
 def test_two_disturbances_are_no_pacing():

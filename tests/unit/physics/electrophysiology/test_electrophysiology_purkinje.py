@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.electrophysiology import PurkinjeSettings
+from einthoven.base.config.electrophysiology import EarlySiteSettings, PurkinjeSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.growth import Root, grow
 from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
+from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 from einthoven.physics.electrophysiology.purkinje.tree import coverage_gap, grow_tree
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
@@ -177,3 +178,35 @@ def test_first_arrival_in_a_small_graph():
     np.testing.assert_allclose(first_arrival(delays, edges, first), [1, 4, 2, 6, np.inf])
     nowhere = np.full(5, np.inf)
     np.testing.assert_array_equal(first_arrival(delays, edges, nowhere), nowhere)
+
+
+BOTH_WALLS = PurkinjeSettings(
+    backend="sites",
+    early_sites=[*SITES, EarlySiteSettings(fascicle="right-septal", z=0.4, phi_deg=0.0, time_ms=9)],
+)
+
+
+def test_without_trees_the_sites_are_the_junctions(patient):
+    sites = grow_tree(patient, BOTH_WALLS)
+    assert len(sites.tree_edges) == 0
+    assert len(sites.tree_points) == len(sites.pmj_nodes) == len(BOTH_WALLS.early_sites)
+    assert sorted(sites.pmj_times) == sorted(site.time_ms for site in BOTH_WALLS.early_sites)
+    np.testing.assert_allclose(
+        np.sort(patient.heart.points[sites.pmj_nodes], axis=0), np.sort(sites.tree_points, axis=0)
+    )
+
+
+def test_the_second_right_site_is_on_the_right_side_of_the_septum(patient):
+    sites = grow_tree(patient, BOTH_WALLS)
+    node = sites.pmj_nodes[sites.pmj_times == 9]
+    assert len(node) == 1
+    assert node in patient.heart.surface_nodes(Surface.RV_ENDO)
+    assert patient.coordinates.uvc_nu[node] == -1
+
+
+def test_a_wave_leaves_the_sites_without_trees_at_their_times(patient):
+    sites = grow_tree(patient, BOTH_WALLS)
+    network = Network.of(patient.with_stages(sites), JunctionDelays())
+    arrival = network.arrival(0.0, np.full(len(patient.heart.points), np.inf))
+    exits = network.exits(arrival)
+    assert sorted(exits) == sorted(site.time_ms for site in BOTH_WALLS.early_sites)

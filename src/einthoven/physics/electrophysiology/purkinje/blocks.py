@@ -11,7 +11,7 @@ from einthoven.physics.electrophysiology.purkinje.purkinje_network import Networ
 
 FASCICLES_OF: Mapping[str, tuple[str, ...]] = {
     "left-bundle": ("anterior", "septal", "posterior"),
-    "right-bundle": ("right",),
+    "right-bundle": ("right", "right-septal"),
     "left-anterior-fascicle": ("anterior",),
     "left-posterior-fascicle": ("posterior",),
 }

@@ -33,8 +33,8 @@ def first_arrival(delays: np.ndarray, edges: np.ndarray, first: np.ndarray) -> n
 
 
 def ends_of(edges: np.ndarray, n_nodes: int) -> np.ndarray:
-    """Tree nodes with one edge: tips and roots, which are both junctions."""
-    return np.flatnonzero(np.bincount(edges.ravel(), minlength=n_nodes) == 1)
+    """Tree nodes with at most one edge: tips and roots, and sites without a tree; all junctions."""
+    return np.flatnonzero(np.bincount(edges.ravel(), minlength=n_nodes) <= 1)
 
 
 def end_vertices(end_points: np.ndarray, surface_points: np.ndarray) -> np.ndarray:

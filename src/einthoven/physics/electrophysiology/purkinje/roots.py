@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from einthoven.base.config.electrophysiology import EarlySiteSettings
+from einthoven.base.config.electrophysiology import RIGHT, EarlySiteSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.stages import Coordinates
@@ -30,17 +30,20 @@ def early_roots(
 ) -> dict[int, list[EarlyRoot]]:
     """Roots on both endocardia: {-1: LV, +1: RV}, in the order of the sites.
 
-    The right bundle reaches the muscle on the free wall, over the moderator band.
+    The right bundle reaches the muscle on the free wall, over the moderator band, and with fascicle
+    right-septal on the right side of the septum.
 
     Raises:
         StepFailed: an endocardium has no node, or there is none below a site.
     """
     roots: dict[int, list[EarlyRoot]] = {side: [] for side in SIDES}
     for site in sites:
-        side = 1 if site.fascicle == "right" else -1
+        side = 1 if site.fascicle in RIGHT else -1
         nodes = heart.surface_nodes(SIDES[side])
         nodes = np.setdiff1d(nodes, heart.surface_nodes(SIDES[-side]))
-        nodes = nodes[coordinates.uvc_nu[nodes] == side]
+        # the septum belongs to the LV's side of the coordinates
+        wall = -1 if site.fascicle == "right-septal" else side
+        nodes = nodes[coordinates.uvc_nu[nodes] == wall]
         if len(nodes) == 0:
             raise StepFailed(
                 f"purkinje: no node is of {SIDES[side].name} alone: check the tags of the surfaces"

@@ -32,13 +32,16 @@ from einthoven.physics.electrophysiology.purkinje.roots import EarlyRoot, early_
 
 BACKENDS = {"einthoven": grow, "fractal-tree": grow_by_fractal_tree}
 """Value of `purkinje.backend` -> what grows the trees of one side."""
+SITES = "sites"
+"""Value of `purkinje.backend` without trees."""
 
 
 def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
     """Grow the left and the right trees of a patient.
 
     Fascicles are insulated paths from the His bundle to the early sites. A tree grows from each
-    site, all trees of a side at once, below the upper end of the Purkinje fibres.
+    site, all trees of a side at once, below the upper end of the Purkinje fibres. With backend
+    sites none grows, and the sites are the junctions.
 
     Args:
         patient: patient with mesh and ventricular coordinates.
@@ -55,8 +58,11 @@ def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
     tops = {-1: config.lv_top_z, 1: config.rv_top_z}
     sides = []
     for side, roots in early_roots(heart, patient.coordinates, config.early_sites).items():
-        surface = _below(patient, side, tops[side])
-        grown = _draw(surface, roots, config, derive_seed(seed, "tree", side))
+        if config.backend == SITES:
+            grown = _sites_alone(roots)
+        else:
+            surface = _below(patient, side, tops[side])
+            grown = _draw(surface, roots, config, derive_seed(seed, "tree", side))
         near = heart.surface_nodes(SIDES[side])
         nodes, times = _junctions(grown, roots, heart.points[near], config)
         sides.append(_Side(side, grown, roots, near[nodes], times))
@@ -93,6 +99,12 @@ def _below(patient: Patient, side: int, top_z: float) -> tuple[np.ndarray, np.nd
     heart = patient.heart
     faces = heart.surface(SIDES[side])
     return compact(heart.points, faces[patient.coordinates.uvc_z[faces].max(axis=1) <= top_z])
+
+
+def _sites_alone(roots: list[EarlyRoot]) -> _Grown:
+    """Trees without a branch: each site is the only junction of its fascicle."""
+    points = np.array([root.root.point for root in roots])
+    return _Grown(points, np.empty((0, 2), np.int64), np.arange(len(roots)), np.nan, 1)
 
 
 def _draw(

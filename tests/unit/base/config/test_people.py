@@ -1,0 +1,146 @@
+"""The distribution of people: reproducible draws within the prior, moments, config, refusals."""
+
+import json
+
+import numpy as np
+import pytest
+
+from einthoven.base.config import validate
+from einthoven.base.config.people import (
+    BASELINE_CYCLE_MS,
+    CYCLE_LENGTH,
+    FASCICLES,
+    SHIPPED,
+    PeopleDistribution,
+    people_conductivities,
+    people_sites,
+    person,
+    shipped_people,
+)
+from einthoven.base.config.physiology import COLUMNS, Physiology
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.seeds import generator
+
+PEOPLE = {"variation": {"people": True}, "purkinje": {"backend": "sites"}}
+
+
+def drawn(n=400):
+    people = shipped_people()
+    rng = generator(3, "test of people")
+    values = np.array([list(people.draw(rng).values()) for _ in range(n)])
+    return people, values
+
+
+def standardised(people, values):
+    change = values - people.centre
+    log = people.is_log
+    change[:, log] = np.log(values[:, log] / people.centre[log])
+    return change / people.scale
+
+
+def test_draws_are_within_the_limits_of_the_prior():
+    people, values = drawn()
+    assert (values >= people.low).all() and (values <= people.high).all()
+
+
+def test_moments_are_those_of_the_file():
+    people, values = drawn()
+    unit = standardised(people, values)
+    sd = np.sqrt(np.diag(people.covariance))
+    # truncation moves the mean by less than a third of an SD, and narrows
+    assert np.abs((unit.mean(axis=0) - people.mean) / sd).max() < 0.35
+    ratio = unit.std(axis=0) / sd
+    assert (ratio > 0.6).all() and (ratio < 1.15).all()
+
+
+def test_a_person_depends_on_the_seed_and_the_name_alone():
+    assert person(1, "p0003") == person(1, "p0003")
+    assert person(1, "p0003") != person(2, "p0003") != person(2, "p0004")
+
+
+def test_a_known_variable_shifts_those_that_go_with_it():
+    covariance = np.array([[4.0, 1.0], [1.0, 1.0]])
+    columns = np.zeros(2, bool), np.zeros(2), np.ones(2), np.full(2, -99.0), np.full(2, 99.0)
+    both = PeopleDistribution(("one", "other"), *columns, np.array([1.0, 0.0]), covariance, {})
+    one = both.given("other", 2.0)
+    assert one.names == ("one",)
+    assert one.mean == pytest.approx([3.0]) and one.covariance == pytest.approx(np.array([[3.0]]))
+
+
+def test_durations_are_those_of_the_baselines_rate():
+    everyone = PeopleDistribution.load()
+    slow, fast = (everyone.given(CYCLE_LENGTH, ms) for ms in (BASELINE_CYCLE_MS, 600.0))
+    k = slow.names.index("apd_mean_ms")
+    assert slow.mean[k] > fast.mean[k]
+    assert slow.mean == pytest.approx(shipped_people().mean)
+
+
+def test_a_patient_has_the_values_of_a_person():
+    config = validate(PEOPLE)
+    values, found = person(config.variation.seed, "p0001"), Physiology.of(config, "p0001")
+    columns = found.columns
+    for name in set(COLUMNS) & set(values):
+        assert columns[name] == values[name]
+    sites = found.purkinje.early_sites
+    assert [site.fascicle for site in sites] == list(FASCICLES)
+    assert min(site.time_ms for site in sites) == 0
+    assert [dict(site) for site in sites] == people_sites(values)
+    across = people_conductivities(values)["sigma_it_s_per_m"]
+    assert across == values["sigma_il_s_per_m"] * values["sigma_it_share"]
+
+
+def test_values_of_a_sheet_come_first():
+    found = Physiology.of(validate(PEOPLE), "p0001", {"apd_mean_ms": 301.0})
+    assert found.repolarisation.mean_ms == 301.0
+
+
+def test_every_drawn_person_has_valid_settings():
+    config = validate(PEOPLE)
+    for k in range(100):
+        found = Physiology.of(config, f"p{k:04d}")
+        assert len(found.purkinje.early_sites) == len(FASCICLES)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"variation": {"people": True}}, "backend: sites"),
+        (PEOPLE | {"variation": {"people": True, "cv_fiber": 0.1}}, "set cv_fiber to 0"),
+        (PEOPLE | {"repolarisation": {"field": "homogeneous"}}, "field: gradients"),
+    ],
+)
+def test_refuses_settings_that_contradict_people(sections, message):
+    with pytest.raises(BadInput, match=message):
+        validate(sections)
+
+
+def test_without_people_nothing_is_drawn_from_them():
+    assert "right-septal" not in {
+        site.fascicle for site in Physiology.of(validate({}), "p0001").purkinje.early_sites
+    }
+
+
+@pytest.mark.parametrize("missing", ["mean", "variables", "about"])
+def test_refuses_a_file_that_is_no_distribution(tmp_path, missing):
+    data = json.loads(SHIPPED.read_text())
+    del data[missing]
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(BadInput, match="not a distribution of people"):
+        PeopleDistribution.load(path)
+
+
+def test_refuses_a_mean_of_another_length(tmp_path):
+    data = json.loads(SHIPPED.read_text())
+    data["mean"] = data["mean"][:-1]
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(BadInput, match="are not those of"):
+        PeopleDistribution.load(path)
+
+
+def test_refuses_a_distribution_outside_of_its_limits():
+    columns = np.zeros(1, bool), np.zeros(1), np.ones(1), np.full(1, -1.0), np.full(1, 1.0)
+    far = PeopleDistribution(("one",), *columns, np.array([90.0]), np.eye(1), {})
+    with pytest.raises(BadInput, match="within the limits"):
+        far.draw(generator(1, "far"))
