@@ -30,8 +30,9 @@ from einthoven.base.plots.scene import new_plotter, render, surface, tetrahedra
 from einthoven.base.plots.style import new_figure, write_figures
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
+from einthoven.physics.ecg.delineation.p_wave import p_wave
 from einthoven.physics.ecg.leads import twelve_lead
-from einthoven.physics.ecg.p_wave import PWave, time_axis
+from einthoven.physics.ecg.p_wave import AtrialWave, time_axis
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 DURATION_MS, PR_MS, MOST_MV = (80.0, 120.0), (120.0, 200.0), 0.25
@@ -41,7 +42,7 @@ AFTER_MS = 15.0
 """Part of the Ta wave in the search for the end of the P wave."""
 VIEWS = {"from the front": (0.0, -1.0, 0.0), "from the back": (0.0, 1.0, 0.0),
          "from the head": (0.0, -0.05, 1.0)}  # fmt: skip
-ZOOM = 3.2
+ZOOM = 2.2
 
 
 def drawn(index: int, config: Config) -> Patient:
@@ -55,9 +56,11 @@ def drawn(index: int, config: Config) -> Patient:
     return patient.with_stages(ei.solve_lead_fields(patient, nine, config.leadfield))
 
 
-def p_waves(patient: Patient, atria: AtriaSettings) -> tuple[PWave, np.ndarray, dict[str, Any]]:
+def p_waves(
+    patient: Patient, atria: AtriaSettings
+) -> tuple[AtrialWave, np.ndarray, dict[str, Any]]:
     """The atria of a patient, times from the sinus node, and P waves [12, time] by method."""
-    wave = PWave.of(patient.heart, atria)
+    wave = AtrialWave.of(patient.heart, atria)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     sigma = Config().leadfield.sigma_torso_s_per_m
     time = time_axis(EcgSettings(), atria)
@@ -73,7 +76,7 @@ def p_waves(patient: Patient, atria: AtriaSettings) -> tuple[PWave, np.ndarray, 
     return wave, time + wave.pr_ms, leads
 
 
-def measured(wave: PWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, Any]:
+def measured(wave: AtrialWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, Any]:
     """Figures of one patient."""
     ecg, last = leads["fem"], float(wave.activation.time.max())
     whole = (time >= -5.0) & (time <= last + AFTER_MS)
@@ -84,8 +87,10 @@ def measured(wave: PWave, time: np.ndarray, leads: dict[str, Any]) -> dict[str, 
     areas = dict(zip(LEADS, p.sum(axis=1)))
     by_area = np.degrees(np.arctan2(areas["aVF"] * 2 / 3**0.5, areas["I"]))
     right = [areas[name] > 0 for name in UPRIGHT] + [areas[name] < 0 for name in INVERTED]
-    other = leads["incident"]
+    other, before = leads["incident"], time <= wave.pr_ms
+    seen = p_wave(time[before], (ecg - ecg[:, before][:, -1:])[:, before], wave.pr_ms)
     return {
+        "delineated_ms": seen.end_ms - seen.onset_ms if seen else float("nan"),
         "activation_ms": last,
         "duration_ms": float(moving[-1] - moving[0]),
         "pr_ms": wave.pr_ms,
@@ -110,8 +115,8 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     def within(key: str, low: float, high: float) -> float:
         return float(np.mean([low <= row[key] <= high for row in every]))
 
-    keys = ("activation_ms", "duration_ms", "pr_ms", "amplitude_mv", "axis_deg", "ta_ii_mv",
-            "incident_rel_l2")  # fmt: skip
+    keys = ("delineated_ms", "activation_ms", "duration_ms", "pr_ms", "amplitude_mv", "axis_deg",
+            "ta_ii_mv", "incident_rel_l2")  # fmt: skip
     leads = every[0]["polarity"]
     return {key: spread(key) for key in keys} | {
         "n_patients": len(every),
@@ -121,6 +126,7 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "v1_biphasic_share": float(np.mean([row["peaks_mv"]["V1"][0] > 0.01 and
                                             row["peaks_mv"]["V1"][1] < -0.01 for row in every])),
         "duration_share": within("duration_ms", *DURATION_MS),
+        "delineated_share": within("delineated_ms", *DURATION_MS),
         "pr_share": within("pr_ms", *PR_MS),
         "amplitude_share": within("amplitude_mv", 0.0, MOST_MV),
         "peaks_median_mv": {name: [float(np.median([row["peaks_mv"][name][k] for row in every]))
@@ -130,7 +136,7 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def scene(patient: Patient, atria: AtriaSettings) -> Figure:
     """Draw the atria by activation time, with ventricles and skin, from the front and the back."""
-    wave, heart, anatomy = PWave.of(patient.heart, atria), patient.heart, patient.anatomy
+    wave, heart, anatomy = AtrialWave.of(patient.heart, atria), patient.heart, patient.anatomy
     muscle = tetrahedra(wave.wall.muscle.points, wave.wall.muscle.cells)
     muscle["ms"] = wave.activation.time
     walls = np.concatenate([heart.surface(tag) for tag in (Surface.EPI, Surface.BASE)])
@@ -183,7 +189,8 @@ def main() -> None:
         patient = Patient.open(source) if known else drawn(source, Config())
         row = measured(*p_waves(patient, section.of_patient(patient.name)))
         rows[patient.name] = row
-        print(f"{patient.name}: {row['activation_ms']:.0f} ms (velocity {row['duration_ms']:.0f}), "
+        print(f"{patient.name}: {row['activation_ms']:.0f} ms (velocity {row['duration_ms']:.0f}, "
+              f"delineated {row['delineated_ms']:.0f}), "
               f"PR {row['pr_ms']:.0f} ms, II {row['amplitude_mv']:.3f} mV, axis "
               f"{row['axis_deg']:.0f} degrees, {sum(row['polarity'].values())} of 6 polarities, "
               f"incident field {row['incident_rel_l2']:.3f}")  # fmt: skip

@@ -19,7 +19,7 @@ from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.p_wave import (
     AMPLITUDE_MV,
     REST_MV,
-    PWave,
+    AtrialWave,
     atrial_action_potential,
     time_axis,
 )
@@ -104,7 +104,7 @@ def test_potential_does_not_depend_on_the_mesh_of_the_wall():
     waves = []
     for n in (3, 4):
         wall = AtrialWall.of(heart, ON.wall_mm, 1.0, n)
-        wave = PWave(wall, AtrialActivation.of(wall, ON), ON)
+        wave = AtrialWave(wall, AtrialActivation.of(wall, ON), ON)
         grad = pseudo_lead_field_grad(wave.places, PLACES, 0.2)
         waves.append(wave.potential(grad, np.arange(-20.0, 200.0) - wave.pr_ms))
     assert np.linalg.norm(waves[0] - waves[1]) < 0.1 * np.linalg.norm(waves[1])
@@ -114,7 +114,7 @@ def test_atria_turn_with_the_heart():
     mesh, turn = heart_mesh(), random_rotation(np.random.default_rng(5))
     shift = np.array([30.0, -20.0, 110.0])
     moved = replace(mesh, points=mesh.points @ turn.T + shift)
-    here, there = (PWave.of(Patient.of(each).heart, ON) for each in (mesh, moved))
+    here, there = (AtrialWave.of(Patient.of(each).heart, ON) for each in (mesh, moved))
     np.testing.assert_allclose(here.places @ turn.T + shift, there.places, atol=1e-9)
     np.testing.assert_allclose(here.activation.time, there.activation.time, atol=1e-6)
     time = np.arange(-260.0, 100.0)
@@ -129,10 +129,10 @@ def test_atria_grow_with_the_ventricles_and_the_size():
     mesh = heart_mesh()
     larger = Patient.of(replace(mesh, points=1.2 * mesh.points)).heart
     thick = ON.model_copy(update={"wall_mm": 1.2 * ON.wall_mm})
-    one, two = PWave.of(Patient.of(mesh).heart, ON), PWave.of(larger, thick)
+    one, two = AtrialWave.of(Patient.of(mesh).heart, ON), AtrialWave.of(larger, thick)
     np.testing.assert_allclose(1.2 * one.places, two.places, atol=1e-9)
     np.testing.assert_allclose(1.2 * one.activation.time, two.activation.time, atol=1e-6)
-    bigger = PWave.of(Patient.of(mesh).heart, ON.model_copy(update={"size": 1.2}))
+    bigger = AtrialWave.of(Patient.of(mesh).heart, ON.model_copy(update={"size": 1.2}))
     assert bigger.activation.time.max() > 1.1 * one.activation.time.max()
 
 
@@ -190,7 +190,7 @@ def test_the_ecg_gains_a_p_wave_and_keeps_the_rest():
     # paced beats have none; the sinus beat differs by the P and Ta wave, of the atria alone
     np.testing.assert_allclose(whole.ecg[1, :, n:], without.ecg[1], atol=1e-6)
     assert np.abs(whole.ecg[1, :, :n]).max() < 1e-6
-    wave = PWave.of(patient.heart, ON)
+    wave = AtrialWave.of(patient.heart, ON)
     phi = wave.potential(fields_of(patient).in_torso(None, wave.places), whole.time)
     p = twelve_lead(STANDARD_ELECTRODES, phi)
     np.testing.assert_allclose(whole.ecg[0, :, n:], without.ecg[0] + p[:, n:], atol=1e-6)
@@ -224,9 +224,9 @@ def test_what_a_p_wave_lacks_is_said():
     with pytest.raises(BadInput, match="set atria.lead_in_ms to (180|200)"):
         simulate_ecg(patient, fields_of(patient), beat, settings(short))
     with pytest.raises(BadInput, match="no right ventricle"):
-        PWave.of(Patient.of(heart_mesh(with_rv=False)).heart, ON)
+        AtrialWave.of(Patient.of(heart_mesh(with_rv=False)).heart, ON)
     with pytest.raises(BadInput, match="wall_mm"):
-        PWave.of(Patient.of(replace(heart_mesh(), points=heart_mesh().points / 10)).heart, ON)
+        AtrialWave.of(Patient.of(replace(heart_mesh(), points=heart_mesh().points / 10)).heart, ON)
 
 
 def test_action_potential_rises_fast_and_has_its_duration():

@@ -182,7 +182,7 @@ def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool)
         whole: all electrodes and scenarios, and also eq. (11); otherwise one of each.
     """
     from einthoven.physics.ecg.membrane import Membrane
-    from einthoven.physics.ecg.p_wave import PWave
+    from einthoven.physics.ecg.p_wave import AtrialWave
 
     ecg, fields = patient.ecg, patient.lead_fields
     names = ecg.electrode_names.tolist()
@@ -201,7 +201,7 @@ def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool)
     p_waves: dict[str, np.ndarray | float] = dict.fromkeys(grads, 0.0)
     known = computable(patient)[: None if whole else 1]
     if any(atria.have_p_wave(scenario) for scenario in known):
-        wave = PWave.of(patient.heart, atria)
+        wave = AtrialWave.of(patient.heart, atria)
         p_grads = {"": fields.gradients_in_torso(patient.mesh, wave.places)}
         p_grads["_pseudo"] = pseudo_lead_field_grad(
             wave.places, fields.electrode_points, settings.sigma_torso_s_per_m

@@ -31,12 +31,13 @@ class AtriaSettings(Section):
     speed_mm_per_ms: AtrialSpeed = 0.85
     """Speed in the atrial wall."""
     bundle_speed_mm_per_ms: AtrialSpeed = 1.5
-    """Speed in the terminal crest and in Bachmann's bundle."""
-    sinus_node: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Speed in Bachmann's bundle."""
+    sinus_node: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Place on the terminal crest: 0 at the superior, 1 at the inferior vena cava."""
     size: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """Factor on sizes in proportion to the ventricles."""
     wall_mm: Annotated[float, Field(ge=0.5, le=6)] = 2.0
+    """Thickness of the right atrium's wall; the left one's is 1.3 times that."""
     sigma_i_s_per_m: Annotated[float, Field(ge=0.005, le=0.5)] = 0.057
     """Effective intracellular conductivity along the wall, with the effect of the blood in it."""
     apd_ms: Annotated[float, Field(ge=80, le=500)] = 230.0
@@ -45,9 +46,9 @@ class AtriaSettings(Section):
     size_spread: Share = 0.06
     """Half-width of a uniform range about size, relative to it; speed_spread is of both speeds."""
     speed_spread: Share = 0.08
-    conductivity_spread: Share = 0.25
+    conductivity_spread: Share = 0.2
     av_delay_spread_ms: Annotated[float, Field(ge=0, le=100)] = 20.0
-    sinus_node_spread: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    sinus_node_spread: Annotated[float, Field(ge=0, le=0.5)] = 0.05
 
     @model_validator(mode="after")
     def _spreads_stay_in_range(self) -> Self:

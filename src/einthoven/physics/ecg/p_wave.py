@@ -44,7 +44,7 @@ def atrial_action_potential(apd_ms: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class PWave:
+class AtrialWave:
     """Atria of one heart, activated by the sinus node."""
 
     wall: AtrialWall

@@ -19,7 +19,7 @@ from einthoven.physics.ecg.features import FEATURES, measured, unit_of
 from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.membrane import Membrane
-from einthoven.physics.ecg.p_wave import PWave, time_axis
+from einthoven.physics.ecg.p_wave import AtrialWave, time_axis
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
@@ -179,7 +179,7 @@ class _Sources:
         atria, time = settings.atria, time_axis(settings.ecg, settings.atria)
         if not atria.enabled:
             return cls(membrane, atria, None, time)
-        wave = PWave.of(patient.heart, atria)
+        wave = AtrialWave.of(patient.heart, atria)
         return cls(membrane, atria, wave.potential(in_torso(wave.places), time), time)
 
     def ecgs(

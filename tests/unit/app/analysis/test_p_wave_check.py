@@ -15,7 +15,7 @@ from einthoven.base.config.section import builtins_of
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.stages import Activation
-from einthoven.physics.ecg.p_wave import PWave
+from einthoven.physics.ecg.p_wave import AtrialWave
 from einthoven.physics.ecg.simulate import HOMOGENEOUS, SimulationSettings, reference_ecg
 
 ON = AtriaSettings(enabled=True)
@@ -28,7 +28,7 @@ PLACES = 100.0 * np.array(
 @pytest.fixture
 def patient(monkeypatch):
     """A ball with a heart, small atria beside it, and an ECG of a sinus and a paced beat."""
-    wave = PWave.of(heart_patient().heart, ON)
+    wave = AtrialWave.of(heart_patient().heart, ON)
     wall = wave.wall.muscle
     middle = wall.points.mean(axis=0)
     small = replace(wall, points=0.25 * (wall.points - middle) + np.array([0.0, 0.0, 65.0]))
@@ -36,7 +36,7 @@ def patient(monkeypatch):
     def beside(_, settings):
         return replace(wave, wall=replace(wave.wall, muscle=small), settings=settings)
 
-    monkeypatch.setattr("einthoven.physics.ecg.p_wave.PWave.of", beside)
+    monkeypatch.setattr("einthoven.physics.ecg.p_wave.AtrialWave.of", beside)
     mesh = ball_in_ball()
     tags = [Surface.EPI, Surface.LV_ENDO, Surface.BASE]
     mesh = replace(

@@ -36,7 +36,7 @@ from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorIn
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
 from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
-from einthoven.physics.ecg.p_wave import PWave
+from einthoven.physics.ecg.p_wave import AtrialWave
 from einthoven.physics.ecg.simulate import SimulationSettings
 
 SIGMA = LeadFieldSettings()
@@ -198,11 +198,11 @@ def test_the_stated_ecg_is_that_of_members_whose_spread_is_the_stated_one():
 
 def test_the_p_wave_of_a_prediction_is_by_the_torso_and_has_no_spread(monkeypatch):
     """The small box of a heart has no atria: theirs are those of an idealised heart beside it."""
-    wave = PWave.of(heart_patient().heart, AtriaSettings(enabled=True))
+    wave = AtrialWave.of(heart_patient().heart, AtriaSettings(enabled=True))
     wall = wave.wall.muscle
     shifted = replace(wall, points=0.3 * wall.points + patient().heart.centroids.mean(axis=0))
     wave = replace(wave, wall=replace(wave.wall, muscle=shifted))
-    monkeypatch.setattr("einthoven.physics.ecg.simulate.PWave.of", lambda *_: wave)
+    monkeypatch.setattr("einthoven.physics.ecg.simulate.AtrialWave.of", lambda *_: wave)
     settings = SimulationSettings(
         EcgSettings(duration_ms=100.0), SIGMA, RepolarisationSettings(field="homogeneous"),
         AtriaSettings(enabled=True),

@@ -5,7 +5,7 @@ that the atria turn, shift and grow with them: x from the LV's base centre to th
 patient's right and front), y = z x x (to the head), z from apex to base (to the back, the head and
 the right). The left atrium is above the mitral annulus, the right one above the tricuspid annulus,
 which is the lower part of the RV's base. Sizes are those of adults' atria at the end of diastole:
-with an annulus of 25 mm the cavities hold 34 and 32 ml. There is no wall at the annuli. Veins,
+with an annulus of 25 mm the cavities hold 32 ml. There is no wall at the annuli. Veins,
 appendages and the septum that both share are left out.
 """
 
@@ -28,13 +28,15 @@ class Ellipsoid(NamedTuple):
     """Offset from the centre of its ventricle's base, annulus radii."""
     half_axes: tuple[float, float, float]
     """Half axes of the outer surface, annulus radii."""
+    wall: float
+    """Factor on the thickness of the wall."""
 
 
 SHAPES = {
-    "right": Ellipsoid((0.15, -0.3, 0.85), (0.8, 1.0, 0.82)),
-    "left": Ellipsoid((-0.2, 0.1, 0.9), (0.95, 0.9, 0.8)),
+    "right": Ellipsoid((0.15, -0.3, 0.85), (0.8, 1.0, 0.82), 1.0),
+    "left": Ellipsoid((-0.2, 0.1, 0.9), (0.95, 0.9, 0.8), 1.3),
 }
-"""Atrium -> its shape."""
+"""Atrium -> its shape; the left one's wall is the thicker one."""
 ANNULUS = -0.77
 """The wall ends where a direction from the centre has this component along z: 40 degrees."""
 N_SUBDIVISIONS = 3
@@ -79,7 +81,7 @@ class AtrialWall:
 
         Args:
             heart: ventricles.
-            wall_mm: thickness of the wall.
+            wall_mm: thickness of the right atrium's wall.
             size: factor on the sizes in proportion to the ventricles.
             n_subdivisions: of an icosahedron, for the mesh.
 
@@ -94,7 +96,7 @@ class AtrialWall:
             half_axes = radius * size * np.array(shape.half_axes)
             # the atrium keeps its distance from the base when it grows
             centre = bases[name] + radius * size * np.array(shape.centre) @ axes
-            shell = thin_shell(sphere, faces, half_axes, wall_mm)
+            shell = thin_shell(sphere, faces, half_axes, shape.wall * wall_mm)
             points.append(centre + shell.points @ axes)
             cells.append(n + shell.cells)
             directions[name], first[name] = sphere, n
