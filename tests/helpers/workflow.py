@@ -89,7 +89,8 @@ def run_varied(folder: Path) -> str:
     """Make the data set and an operator of config/ci-varied.yaml in a copy: what went wrong."""
     copy_project(folder)
     done = snakemake(folder, "--profile", "local", *VARIED, "--", *VARIED_FILES, timeout=1800)
-    return done.stderr[-3000:] if done.returncode else ""
+    said = f"exit status {done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
+    return said if done.returncode else ""
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:
