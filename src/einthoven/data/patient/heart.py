@@ -89,19 +89,27 @@ class Heart:
         """Whether there is a right ventricle; idealised test problems have none."""
         return bool(np.any(self.facet_tags == Surface.RV_ENDO))
 
+    def annulus(self, endocardium: Surface) -> np.ndarray:
+        """Node numbers of the boundary loop where a ventricle's endocardium meets the base.
+
+        Raises:
+            BadInput: they do not meet.
+        """
+        nodes = np.intersect1d(self.surface_nodes(endocardium), self.surface_nodes(Surface.BASE))
+        if len(nodes) < 3:
+            raise BadInput(
+                f"facets: {endocardium.name} and BASE share no boundary loop; they must share nodes"
+            )
+        return nodes
+
     @cached_property
-    def lv_annulus(self) -> np.ndarray:
-        """Node numbers of the boundary loop where the LV endocardium meets the base."""
-        lv, base = self.surface_nodes(Surface.LV_ENDO), self.surface_nodes(Surface.BASE)
-        annulus = np.intersect1d(lv, base)
-        if len(annulus) < 3:
-            raise BadInput("facets: LV_ENDO and BASE share no boundary loop; they must share nodes")
-        return annulus
+    def _lv_annulus(self) -> np.ndarray:
+        return self.annulus(Surface.LV_ENDO)
 
     @cached_property
     def lv_base_centre(self) -> np.ndarray:
         """Centroid [3] mm of the nodes of the LV's annulus."""
-        return self.points[self.lv_annulus].mean(axis=0)
+        return self.points[self._lv_annulus].mean(axis=0)
 
     @cached_property
     def lv_apex(self) -> int:
@@ -130,5 +138,5 @@ class Heart:
         offset = self.points - self.lv_base_centre
         radius = np.linalg.norm(offset - self.height[:, None] * self.long_axis, axis=1)
         nodes = self.surface_nodes(Surface.EPI)
-        nodes = nodes[radius[nodes] <= radius[self.lv_annulus].max()]
+        nodes = nodes[radius[nodes] <= radius[self._lv_annulus].max()]
         return int(nodes[self.height[nodes].argmin()])

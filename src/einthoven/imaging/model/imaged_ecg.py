@@ -33,7 +33,7 @@ class ImagedEcg:
     """The activation map of a recording by a model.
 
     Attributes:
-        beat: the median beat of a recording.
+        beat: the mean beat of a recording.
         onset_delays_ms: [quantile] delay from the first activation to the QRS onset.
         samples: [draw, 75] ms from the first activation.
         apd90: [75] ms, as predicted.

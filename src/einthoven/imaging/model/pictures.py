@@ -75,12 +75,12 @@ def figures_of(imaged: ImagedEcg, heart: RecordedHeart, name: str) -> dict[str, 
 
 
 def _beat_figure(imaged: ImagedEcg) -> Figure:
-    """The median beat from 200 ms before its QRS onset, with the P wave if there is one."""
+    """The mean beat from 200 ms before its QRS onset, with the P wave if there is one."""
     beat = imaged.beat
     start = max(FROM_MS, float(np.ceil(beat.time[0])))
     time = np.arange(start, min(TO_MS, float(beat.time[-1])))
     ecg = np.array([np.interp(time, beat.time, row) for row in beat.ecg])
-    what = "one beat" if beat.n_beats == 1 else f"median of {beat.n_beats} beats"
+    what = "one beat" if beat.n_beats == 1 else f"mean of {beat.n_beats} beats"
     title = f"{imaged.recording.name}: {what}, 0 ms at the QRS onset; {imaged.verdict}"
     return ecg_figure(time, {"recorded": ecg}, title)
 

@@ -1,1 +1,1 @@
-"""Twelve-lead recordings from WFDB, CSV, NumPy and CardioSoft files, and their median beats."""
+"""Twelve-lead recordings from files of many formats, and their mean beats."""

@@ -37,7 +37,6 @@ class AlignedBeat:
         ecg: [12, time] mV, zero at the baseline before the QRS; the whole beat with its P wave.
         time: [time] ms from the QRS onset, step 1.
         delineation: of the beat, with times from its steepest part.
-        rr_ms: median cycle length, None for a single beat. n_beats: number of averaged beats.
         warnings: hints on the recording.
         source: of the same beat before it was aligned, with other kinds of beats and the times of
             pacing spikes.
@@ -47,10 +46,18 @@ class AlignedBeat:
     ecg: np.ndarray
     time: np.ndarray
     delineation: Delineation
-    rr_ms: float | None
-    n_beats: int
     warnings: tuple[str, ...]
-    source: AveragedBeat | None = None
+    source: AveragedBeat
+
+    @property
+    def rr_ms(self) -> float | None:
+        """Median cycle length; None for a single beat."""
+        return self.source.rr_ms
+
+    @property
+    def n_beats(self) -> int:
+        """Number of averaged beats."""
+        return self.source.n_beats
 
     def window(self, onset_ms: float = 0.0, n_times: int = N_TIMES) -> np.ndarray:
         """The beat as a simulation gives it: [12, n_times] mV, 1 ms per sample from time 0.
@@ -133,9 +140,7 @@ def aligned_beat(recording: Recording) -> AlignedBeat:
         warnings.append(
             "lead I is opposite to V6 and aVR is upright: were the arm electrodes exchanged?"
         )
-    return AlignedBeat(
-        recording, rows, time, delineation, beat.rr_ms, beat.n_beats, tuple(warnings), beat
-    )
+    return AlignedBeat(recording, rows, time, delineation, tuple(warnings), beat)
 
 
 def looks_like_fibrillation(beat: AveragedBeat, found: Delineation) -> bool:

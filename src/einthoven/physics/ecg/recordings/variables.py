@@ -12,6 +12,7 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.names import LEADS
 from einthoven.physics.ecg.recordings.content import NotARecording, content_of, text_of
+from einthoven.physics.ecg.recordings.elements import sex_of
 from einthoven.physics.ecg.recordings.lead_names import lead_of, n_leads
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 from einthoven.physics.ecg.recordings.units import name_and_unit, per_mv, unit_by_size
@@ -24,7 +25,6 @@ RATES = (
 )  # fmt: skip
 NAMES = ("lead_names", "leads", "sig_name", "sig_names", "labels", "channels", "channel_names")
 UNITS = ("unit", "units")
-_SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
 _HDF5 = b"MATLAB 7.3 MAT-file"
 MIN_LEADS = 8
 
@@ -228,7 +228,7 @@ def _rate(path: Path, by_lower: Mapping[str, Any], declared: Declared) -> float:
 
 def _person(by_lower: Mapping[str, Any]) -> Person:
     """Sex and age, where the file has them."""
-    sex = _SEXES.get(str(by_lower.get("sex", by_lower.get("gender", ""))).strip().lower())
+    sex = sex_of(str(by_lower.get("sex", by_lower.get("gender", ""))))
     try:
         age = float(by_lower.get("age", by_lower.get("age_years", "")))
     except (TypeError, ValueError):

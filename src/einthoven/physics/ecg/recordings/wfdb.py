@@ -15,6 +15,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.physics.ecg.recordings.common_gain import with_common_gain
+from einthoven.physics.ecg.recordings.elements import sex_of
 from einthoven.physics.ecg.recordings.lead_names import by_name, lead_of
 from einthoven.physics.ecg.recordings.recording import NOTHING_DECLARED, Declared, Person, Recording
 from einthoven.physics.ecg.recordings.units import PER_MV
@@ -207,7 +208,4 @@ def _person(comments: list[str]) -> Person:
     """Sex and age from comments in the form of PTB."""
     sex = next(filter(None, map(_SEX.match, comments)), None)
     age = next(filter(None, map(_AGE.match, comments)), None)
-    return Person(
-        {"f": "female", "m": "male"}[sex[1][0].lower()] if sex else None,
-        float(age[1]) if age else None,
-    )
+    return Person(sex_of(sex[1]) if sex else None, float(age[1]) if age else None)

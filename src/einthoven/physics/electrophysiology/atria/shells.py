@@ -124,23 +124,14 @@ def _frame(heart: Heart) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
     """
     if not heart.has_rv:
         raise BadInput("atria: the heart has no right ventricle, above which the right atrium is")
-    left_rim, right_rim = _rim(heart, Surface.LV_ENDO), _rim(heart, Surface.RV_ENDO)
+    left_rim = heart.points[heart.annulus(Surface.LV_ENDO)]
+    right_rim = heart.points[heart.annulus(Surface.RV_ENDO)]
     left, right = left_rim.mean(axis=0), right_rim.mean(axis=0)
     z = heart.long_axis
     x = (right - left) - (right - left) @ z * z
     x /= np.linalg.norm(x)
     radius = np.linalg.norm(left_rim - left, axis=1).mean()
     return np.stack([x, np.cross(z, x), z]), {"left": left, "right": right}, float(radius)
-
-
-def _rim(heart: Heart, endocardium: Surface) -> np.ndarray:
-    """Points [node, 3] mm where a ventricle's endocardium meets the base."""
-    nodes = np.intersect1d(heart.surface_nodes(endocardium), heart.surface_nodes(Surface.BASE))
-    if len(nodes) < 3:
-        raise BadInput(
-            f"facets: {endocardium.name} and BASE share no boundary loop; they must share nodes"
-        )
-    return heart.points[nodes]
 
 
 class Shell(NamedTuple):
