@@ -1,8 +1,10 @@
 """Section with the 12-lead ECGs of one patient."""
 
+from einthoven.app.analysis.recomputation import atria_of
 from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.plots.ecg_paper import ecg_figure, ecg_print_figure
+from einthoven.data.patient.stages import Ecg
 
 QRS_WINDOW_MS = (-20.0, 220.0)
 
@@ -42,6 +44,15 @@ def _print(run: FinishedRun, k: int) -> Picture:
     title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
         f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "
-        "simulated beat is repeated; atria are not simulated, so there is no P wave."
+        f"simulated beat is repeated{why_no_p_wave(ecg, scenario)}."
     )
     return Picture(ecg_print_figure(ecg.time, ecg.ecg[k], title, rr_ms), caption)
+
+
+def why_no_p_wave(ecg: Ecg, scenario: str) -> str:
+    """End of a sentence on a beat without a P wave; empty if it has one."""
+    if ecg.atria is None:
+        return "; atria are not simulated, so there is no P wave"
+    if atria_of(ecg).have_p_wave(scenario):
+        return ""
+    return "; it does not start in the sinus node, so there is no P wave"

@@ -122,8 +122,8 @@ def ecg_print_figure(
     """Three rows of four leads, 2.5 s each, and ten seconds of lead II, of one beat repeated.
 
     The columns follow each other in time, as in a print. Between beats, where the record has
-    ended, leads are at zero: atria are not simulated, so there is no P wave. A lead that has not
-    come back to zero when the record ends is left blank until the next beat.
+    ended, leads are at zero. A lead that has not come back to zero when the record ends is left
+    blank until the next beat.
 
     Args:
         time: [time] ms from the first activation.
