@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import zarr
 
-from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import CONDUCTIVITY_RANGES, LeadFieldSettings
@@ -23,7 +22,6 @@ from einthoven.data.dataset.layout import DATASET_FORMAT
 from einthoven.data.dataset.store import array_of, open_store, values_of
 from einthoven.data.dataset.structure import Fault
 from einthoven.data.patient.patient import Patient
-from einthoven.data.patient.stages import Ecg
 from einthoven.physics.ecg.features import unit_of
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
@@ -158,14 +156,9 @@ def _wrong_leads(found: np.ndarray, expected: np.ndarray, limit: float) -> Itera
         yield f"lead {LEADS[k]} is not that of the potentials by {off[k]:.3g} mV; {cause}"
 
 
-def atria_of(ecg: Ecg) -> AtriaSettings:
-    """The section atria that an ECG was made with."""
-    return OFF if ecg.atria is None else section_of(AtriaSettings, ecg.atria, "ecg")
-
-
 def computable(patient: Patient) -> list[str]:
     """Scenarios for which a store has all that eq. (3) needs: P waves need whole lead fields."""
-    atria, whole = atria_of(patient.ecg), patient.lead_fields.lead_field.shape[1]
+    atria, whole = patient.ecg.atria_settings, patient.lead_fields.lead_field.shape[1]
     everywhere = whole == len(patient.mesh.points)
     names = [str(name) for name in patient.ecg.scenario]
     return [name for name in names if everywhere or not atria.have_p_wave(name)]
@@ -197,7 +190,7 @@ def potential_faults(patient: Patient, settings: LeadFieldSettings, whole: bool)
         grads["_pseudo"] = pseudo_lead_field_grad(
             patient.heart.centroids, fields.electrode_points, settings.sigma_torso_s_per_m
         )
-    atria = atria_of(ecg)
+    atria = ecg.atria_settings
     p_waves: dict[str, np.ndarray | float] = dict.fromkeys(grads, 0.0)
     known = computable(patient)[: None if whole else 1]
     if any(atria.have_p_wave(scenario) for scenario in known):

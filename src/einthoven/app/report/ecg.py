@@ -1,6 +1,5 @@
 """Section with the 12-lead ECGs of one patient."""
 
-from einthoven.app.analysis.recomputation import atria_of
 from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
 from einthoven.base.plots.ecg_paper import ecg_figure, ecg_print_figure
@@ -53,6 +52,6 @@ def why_no_p_wave(ecg: Ecg, scenario: str) -> str:
     """End of a sentence on a beat without a P wave; empty if it has one."""
     if ecg.atria is None:
         return "; atria are not simulated, so there is no P wave"
-    if atria_of(ecg).have_p_wave(scenario):
+    if ecg.atria_settings.have_p_wave(scenario):
         return ""
     return "; it does not start in the sinus node, so there is no P wave"

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from einthoven.base.config.atria import OFF, AtriaSettings
+from einthoven.base.config.load import section_of
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.stage import Stage
 
@@ -161,6 +163,11 @@ class Ecg(Stage):
         if values is None:
             raise BadInput(f"{self.patient}: ECG lacks {name}; re-run the rule ecg")
         return values
+
+    @property
+    def atria_settings(self) -> AtriaSettings:
+        """The section `atria` that these ECGs were made with; off where they have no P waves."""
+        return OFF if self.atria is None else section_of(AtriaSettings, self.atria, self.stage)
 
     def features_of(self, scenario: str) -> dict[str, float]:
         """Features of one scenario's beat by name, NaN where not measurable.

@@ -9,7 +9,7 @@ from helpers.fem import ball_in_ball, with_fibers
 from helpers.heart import heart_patient
 
 from einthoven.app.analysis.recomputation import computable, potential_faults
-from einthoven.base.config.atria import AtriaSettings
+from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.tags import Surface
@@ -70,12 +70,12 @@ def test_potentials_with_p_waves_are_computed_again(patient):
 
 def test_p_waves_need_lead_fields_of_the_whole_body():
     def stored(atria, n_kept):
-        ecg = SimpleNamespace(atria=atria, scenario=np.array(["sinus", "crt"]))
+        ecg = SimpleNamespace(atria_settings=atria, scenario=np.array(["sinus", "crt"]))
         fields = SimpleNamespace(lead_field=np.zeros((9, n_kept)))
         return SimpleNamespace(
             ecg=ecg, lead_fields=fields, mesh=SimpleNamespace(points=np.zeros((50, 3)))
         )
 
-    assert computable(stored(builtins_of(ON), 40)) == ["crt"]
-    assert computable(stored(builtins_of(ON), 50)) == ["sinus", "crt"]
-    assert computable(stored(None, 40)) == ["sinus", "crt"]
+    assert computable(stored(ON, 40)) == ["crt"]
+    assert computable(stored(ON, 50)) == ["sinus", "crt"]
+    assert computable(stored(OFF, 40)) == ["sinus", "crt"]

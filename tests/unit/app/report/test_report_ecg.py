@@ -1,14 +1,20 @@
 """Captions of the section with ECGs."""
 
-from types import SimpleNamespace
+from dataclasses import fields
 
 import pytest
 
 from einthoven.app.report.ecg import why_no_p_wave
 from einthoven.base.config.atria import AtriaSettings
 from einthoven.base.config.section import builtins_of
+from einthoven.data.patient.stages import Ecg
 
 WITH_ATRIA = builtins_of(AtriaSettings(enabled=True))
+
+
+def ecg_with(atria) -> Ecg:
+    values = dict.fromkeys((field.name for field in fields(Ecg)), None)
+    return Ecg(**{**values, "patient": "p0000", "atria": atria})
 
 
 @pytest.mark.parametrize(
@@ -21,5 +27,5 @@ WITH_ATRIA = builtins_of(AtriaSettings(enabled=True))
     ],
 )
 def test_captions_say_why_there_is_no_p_wave(atria, scenario, words):
-    said = why_no_p_wave(SimpleNamespace(atria=atria), scenario)
+    said = why_no_p_wave(ecg_with(atria), scenario)
     assert words in said and bool(said) == bool(words)
