@@ -41,22 +41,22 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Import the requested patients; raise BadInput with a line for each failure."""
+    """Import the requested patients; raise BadInput with a line for each failure.
+
+    A wrong line of the sheet, or a patient that is refused, stops no other patient.
+    """
     from einthoven.base.core.errors import BadInput
-    from einthoven.body.imported.sheet import read_sheet
+    from einthoven.body.imported.sheet import ImportSheet
     from einthoven.body.segmentation.segmented_heart import is_scan
 
     source = arguments.source
     if is_scan(Path(source)):
         _import_scan(arguments)
         return
-    rows = {row.patient: row for row in read_sheet(source)}
-    if unknown := [name for name in arguments.patients if name not in rows]:
-        raise BadInput(f"{source}: no patient {', '.join(unknown)}; it has {', '.join(rows)}")
-    failed = []
-    for name in arguments.patients or rows:
+    sheet, failed = ImportSheet.read(source), list[str]()
+    for name in arguments.patients or (*sheet.rows, *sheet.faults):
         try:
-            _import_row(rows[name], arguments)
+            _import_row(sheet.row(name), arguments)
         except BadInput as error:
             failed.append(str(error))
     if failed:

@@ -22,7 +22,7 @@ from einthoven.base.core.names import (
     patient_name,
 )
 from einthoven.body.anatomy.population.cohort import block_splits
-from einthoven.body.imported.sheet import VIRTUAL, Row, read_sheet
+from einthoven.body.imported.sheet import VIRTUAL, ImportSheet, Row
 
 SPLITS = ("train", "val", "test")
 PLACED = ("heart_edge_mm", "torso_resolution", "heart_atlas", "torso_atlas")
@@ -55,14 +55,18 @@ class Plan:
         """The plan of a config.
 
         Raises:
-            BadInput: a bad sheet, an unknown excluded patient, an empty split, a measured
-                activation without a scenario, or a variation out of the range of its section.
+            BadInput: a bad line of the sheet whose patient is not excluded, an unknown excluded
+                patient, an empty split, a measured activation without a scenario, or a variation
+                out of the range of its section.
         """
         check_ranges(config)
         excluded, cohort = config.dataset.exclude, config.cohort
-        rows = read_sheet(config.imported.sheet) if config.imported.sheet else []
-        sheet = {row.patient: row for row in rows}
-        if nobody := [n for n in excluded if n not in sheet and not VIRTUAL.fullmatch(n)]:
+        sheet, known = dict[str, Row](), set[str]()
+        if config.imported.sheet:
+            found = ImportSheet.read(config.imported.sheet)
+            found.refuse_faults(but=excluded)
+            sheet, known = dict(found.rows), {*found.rows, *found.faults}
+        if nobody := [n for n in excluded if n not in known and not VIRTUAL.fullmatch(n)]:
             raise BadInput(
                 f"config: dataset.exclude: {', '.join(nobody)}: neither p0000 to p9999 nor a "
                 "patient of imported.sheet"

@@ -250,6 +250,8 @@ def read_attrs(path: str | Path) -> dict[str, Any]:
 def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Lines of a CSV file by column: names in lower case, without spaces around names and values.
 
+    What a line has beyond its columns is under the name "", with commas as in the file.
+
     Raises:
         BadInput: the file is missing, or not CSV.
     """
@@ -258,8 +260,13 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
             lines = list(csv.DictReader(file, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a CSV file ({error})") from error
-    return [{(k or "").strip().lower(): (v or "").strip() for k, v in line.items()
-             if not isinstance(v, list)} for line in lines]  # fmt: skip
+    return [
+        {
+            (k or "").strip().lower(): (",".join(v) if isinstance(v, list) else v or "").strip()
+            for k, v in line.items()
+        }
+        for line in lines
+    ]
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -52,6 +52,9 @@ MAX_VOLUME_CHANGE = 0.01
 LEAST_QUALITY = 0.1
 """A torso with a triangle below this quality (1: equilateral) is also remeshed, because no
 tetrahedron on such a triangle is good enough."""
+USUAL_ML = {"lv": 240.0, "rv": 280.0, "myocardium": 210.0}
+"""Upper limits of healthy men at the end of diastole, rounded upwards (Petersen 2017,
+10.1186/s12968-017-0327-9); muscle: LV 141 and RV 65 g of 1.05 g/ml."""
 N_PCA = 23
 N_COEFFS = {"heart_coeffs": 10, "torso_coeffs": 10, "pose_coeffs": 6}
 SPLIT = "imported"
@@ -86,15 +89,15 @@ def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     if row.pose == "given":
         _check_inside(heart, torso)
     step(f"{row.patient}: remeshing the heart's wall")
-    placed, rotation, lies, wall_notes = placed_wall(_tagged(heart), config.heart_edge_mm)
-    notes = [*files.notes, *heart_notes, *torso_notes, *wall_notes]
+    heart, tag_notes = _tagged(heart)
+    placed, rotation, lies, wall_notes = placed_wall(heart, config.heart_edge_mm)
+    notes = [*files.notes, *heart_notes, *tag_notes, *torso_notes, *wall_notes]
+    notes += _unusual_volumes(placed.volumes_ml)
     if files.measured:
         muscle = placed.only(np.isin(placed.face_tags, HEART))
         lying = Surfaces(placed.points @ rotation.T + lies, muscle.faces, muscle.face_tags)
         notes += check_holes(files.measured, lying)
     measured = files.measured and files.measured.moved(rotation, -lies @ rotation)
-    if not (heart.face_tags > 0).all():
-        notes.append("heart: base, epicardium and ventricles found by shape")
     covariance = files.covariance_mm2
     if files.inferred and row.pose == "typical":
         lay = rotation
@@ -132,11 +135,21 @@ def _repaired(heart: Surfaces) -> tuple[Surfaces, list[str]]:
     return heart, [*notes, *more]
 
 
-def _tagged(heart: Surfaces) -> Surfaces:
-    """The wall with tags, found from its shape if it has none."""
-    if (heart.face_tags > 0).all():
-        return heart
-    return replace(heart, face_tags=tag_wall(heart.points, heart.faces))
+def _tagged(heart: Surfaces) -> tuple[Surfaces, list[str]]:
+    """The wall with tags, and a note on those that were found from its shape.
+
+    Parts whose rims coincide have no base; it is then what the shape makes base.
+    """
+    tags = heart.face_tags
+    if not (tags > 0).all():
+        note = "heart: base, epicardium and ventricles found by shape"
+        return replace(heart, face_tags=tag_wall(heart.points, heart.faces)), [note]
+    if (tags == Surface.BASE).any():
+        return heart, []
+    base = tag_wall(heart.points, heart.faces) == Surface.BASE
+    return replace(heart, face_tags=np.where(base, Surface.BASE, tags)), [
+        "heart: base found by shape, as the given parts have none"
+    ]
 
 
 def cohort_entry(patient: str) -> PatientParameters:
@@ -243,6 +256,16 @@ def _remeshed(torso: Surfaces, edge_mm: float) -> tuple[np.ndarray, np.ndarray, 
     except MissingExtra:
         n_vertices = round(len(torso.points) * (torso.edge_mm / edge_mm) ** 2)
         return *remesh_to(torso.points, torso.faces, n_vertices), " by clusters"
+
+
+def _unusual_volumes(volumes_ml: dict[str, float]) -> list[str]:
+    """Volumes that few adults have: most often papillary muscle, fat or another unit is in them."""
+    found = {name: (volumes_ml[name], high) for name, high in USUAL_ML.items()}
+    return [
+        f"heart: check the {name}: {volume:.0f} ml; healthy adults have at most {high:.0f} ml"
+        for name, (volume, high) in found.items()
+        if volume > high
+    ]
 
 
 def _oddities(rotation: np.ndarray) -> list[str]:

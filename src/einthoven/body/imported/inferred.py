@@ -1,5 +1,6 @@
 """A torso for a patient without one: inferred from the row's electrodes, skin points and person."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,8 @@ MAX_POSE_SD = 2.5
 MAX_HEARTS = 20
 """Number of poses drawn until the heart fits."""
 N_HEART_POINTS = 500
+ORIGIN = "ICS4"
+"""Landmark that is the origin of a body whose place nothing tells."""
 UPRIGHT_DEG, FREE_DEG = 4.0, 90.0
 """SD of the body's rotation about stated axes, and about unknown ones."""
 
@@ -85,14 +88,19 @@ def inferred_torso(
     others = [place for name, place in places.items() if name not in known]
     cloud = np.concatenate([np.reshape(others, (-1, 3)), skin])
     every = max(1, len(heart) // N_HEART_POINTS)
-    turned = UPRIGHT_DEG if row.axes != UNKNOWN_AXES else FREE_DEG
+    nowhere = not (len(named) or len(cloud) or len(heart))
+    if nowhere and person_of(row):  # the body may lie anywhere: the origin is one of its landmarks
+        named = {ORIGIN: np.zeros(3)}
+    turned = UPRIGHT_DEG if nowhere or row.axes != UNKNOWN_AXES else FREE_DEG
     evidence = TorsoEvidence(named, cloud, heart[::every], person_of(row), turned)
     posterior = infer_torso(evidence, resolution)
     rng = generator(SEED, "torso", row.of or row.patient, row.body)
     torso = posterior.draw(rng) if row.body else posterior.most_likely()
     turn = np.eye(3) if row.axes != UNKNOWN_AXES else posterior.skin.turn(posterior.latents)
     torso = moved(torso, turn, np.zeros(3))
-    return InferredTorso(torso, turn, _note(row, evidence, posterior, torso))
+    told = {} if nowhere else evidence.places
+    seen = _seen(row, told, cloud, heart)
+    return InferredTorso(torso, turn, _note(row, seen, posterior, torso))
 
 
 def typical_pose(
@@ -119,18 +127,23 @@ def typical_pose(
     raise StepFailed(f"none of {MAX_HEARTS} poses drawn has room for the heart; the last: {reason}")
 
 
-def _note(row: Row, evidence: TorsoEvidence, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
-    """Evidence from which the torso was inferred, and its expected error."""
+def _seen(row: Row, places: Mapping[str, np.ndarray], skin: np.ndarray, heart: np.ndarray) -> str:
+    """Evidence from which a torso was inferred."""
     seen = [
-        f"{len(evidence.places)} electrodes and landmarks" if evidence.places else "",
-        f"{len(evidence.skin)} points of the skin" if len(evidence.skin) else "",
-        "the heart's place" if len(evidence.heart) else "",
+        f"{len(places)} electrodes and landmarks" if places else "",
+        f"{len(skin)} points of the skin" if len(skin) else "",
+        "the heart's place" if len(heart) else "",
         f"a {row.sex} of {row.height_cm:g} cm and {row.weight_kg:g} kg" if row.sex else "",
     ]
+    return ", ".join(filter(None, seen))
+
+
+def _note(row: Row, seen: str, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
+    """What was seen, and the expected error."""
     front = torso.points[:, 1] < np.median(torso.points[:, 1])
     sd = posterior.skin_sd_mm
     which = f"body {row.body} drawn" if row.body else "the most likely one"
     return (
-        f"torso: inferred from {', '.join(filter(None, seen))}; {which}; SD of the skin "
+        f"torso: inferred from {seen}; {which}; SD of the skin "
         f"{sd[front].mean():.0f} mm in front, {sd[~front].mean():.0f} mm at the back"
     )

@@ -1,5 +1,6 @@
 """Surfaces, tetrahedral hearts and electrodes from files of many formats."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from einthoven.base.core.tags import Surface
 from einthoven.base.core.vtk import read_vtk
 from einthoven.base.geometry.carp import read_carp
 from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.tri_file import read_tri
 
 VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
+TRI_SUFFIX = ".tri"
 TAG_WORDS = {
     "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
     "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP, "rv_septum": Surface.RV_ENDO,
@@ -29,7 +32,7 @@ def read_heart(place: str, folder: Path, tags: str = "") -> Surfaces:
     Args:
         place: path; or `epi=FILE lv=FILE rv=FILE base=FILE`; without a base they are shells.
         folder: base of relative paths.
-        tags: `ARRAY base=1 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
+        tags: `ARRAY base=1,5 epi=2 lv=3 rv=4`: an array on vertices or cells and its values. Empty:
             the array face_tags with the values of core.tags, if there is one.
 
     Returns:
@@ -75,6 +78,8 @@ def read_cloud(path: Path) -> np.ndarray:
             raise BadInput(f"{path}: not three numbers in the columns x, y, z: {error}") from error
     if path.suffix.lower() in CARP_SUFFIXES:
         return read_carp(path).points
+    if path.suffix.lower() == TRI_SUFFIX:
+        return read_tri(path)[0]
     return np.asarray(_vtk_data(path).points, float)
 
 
@@ -128,13 +133,32 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     return pairs
 
 
+def _values_of(pairs: Mapping[str, str]) -> dict[str, list[float]]:
+    """Words of `tags` -> their values in the array: `base=1,5` has two."""
+    try:
+        values = {word: [float(one) for one in text.split(",")] for word, text in pairs.items()}
+    except ValueError as error:
+        raise BadInput(
+            f"tags: {error}; each word needs a number, or several with commas between them, as in "
+            "lv=3 base=1,5"
+        ) from error
+    everyone = [value for found in values.values() for value in found]
+    if twice := sorted({value for value in everyone if everyone.count(value) > 1}):
+        raise BadInput(f"tags: {', '.join(f'{value:g}' for value in twice)} is given twice")
+    return values
+
+
 def _tagged(path: Path, tags: str) -> Surfaces:
-    if path.suffix.lower() in CARP_SUFFIXES:
-        if tags:
-            raise BadInput(
-                f"{path}: tags {tags!r} name an array, which openCARP files do not have; allowed "
-                "here are fiber=FILE.lon, time=FILE.dat and scenario=NAME"
-            )
+    suffix = path.suffix.lower()
+    if tags and suffix in (*CARP_SUFFIXES, TRI_SUFFIX):
+        raise BadInput(
+            f"{path}: tags {tags!r} name an array, which {suffix} files do not have; allowed "
+            "here are fiber=FILE.lon, time=FILE.dat and scenario=NAME"
+        )
+    if suffix == TRI_SUFFIX:
+        points, faces = read_tri(path)
+        return Surfaces(points, faces, np.zeros(len(faces), int))
+    if suffix in CARP_SUFFIXES:
         mesh = read_carp(path)
         if mesh.cells.shape[1] == 4:
             faces = boundary_of(mesh.cells)
@@ -158,10 +182,7 @@ def _tagged(path: Path, tags: str) -> Surfaces:
         found = cell_values[OWN_ARRAY] if OWN_ARRAY in cell_values else np.zeros(len(faces), int)
         return Surfaces(points, faces, _own_tags(np.asarray(found)))
     name, _, rest = tags.partition(" ")
-    try:
-        values = {word: float(value) for word, value in _pairs(rest, "tags").items()}
-    except ValueError as error:
-        raise BadInput(f"tags: {error}; each word needs a number, as in lv=3") from error
+    values = _values_of(_pairs(rest, "tags"))
     for arrays, of_vertices in ((cell_values, False), (data.point_data, True)):
         if name in arrays:
             found = np.asarray(arrays[name])
@@ -173,7 +194,7 @@ def _tagged(path: Path, tags: str) -> Surfaces:
 def _vtk_data(path: Path) -> Any:
     """Data that VTK reads from a file."""
     if path.suffix.lower() not in VTK_SUFFIXES:
-        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES))
+        known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES, TRI_SUFFIX))
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")
     return read_vtk(path)
 
@@ -212,7 +233,11 @@ def _own_tags(values: np.ndarray) -> np.ndarray:
 
 
 def _translate(
-    values: np.ndarray, words: dict[str, float], faces: np.ndarray, of_vertices: bool, path: Path
+    values: np.ndarray,
+    words: dict[str, list[float]],
+    faces: np.ndarray,
+    of_vertices: bool,
+    path: Path,
 ) -> np.ndarray:
     """Tags [face] from an array.
 
@@ -220,8 +245,8 @@ def _translate(
     majority does.
     """
     tags = np.zeros(len(values), int)
-    for word, value in words.items():
-        tags[values == value] = TAG_WORDS[word]
+    for word, found in words.items():
+        tags[np.isin(values, found)] = TAG_WORDS[word]
     if (tags == 0).any():
         unnamed = np.unique(values[tags == 0])[:5].tolist()
         raise BadInput(f"{path}: tags: the array also holds {unnamed}; name every value")

@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from einthoven.base.config.physiology import COLUMNS
 from einthoven.base.core.errors import BadInput
@@ -86,6 +87,71 @@ class Row(NamedTuple):
         return [str(f) for f in dict.fromkeys([*files, *(m for m in more if m.exists())])]
 
 
+@dataclass(frozen=True)
+class ImportSheet:
+    """Rows of a sheet, and what is wrong with its other lines."""
+
+    path: Path
+    rows: Mapping[str, Row]
+    """Patient -> row, one per additional body too."""
+    faults: Mapping[str, str]
+    """Patient, or `line N` -> what is wrong and what helps."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a sheet: CSV with the columns of docs/reference/import-sheet.md.
+
+        Raises:
+            BadInput: the sheet is missing, is not CSV or has no line.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise BadInput(
+                f"{path}: no such sheet; it is a CSV file, see docs/reference/import-sheet.md"
+            )
+        rows, faults = dict[str, Row](), dict[str, str]()
+        for number, line in enumerate(read_csv(path), start=2):
+            where = f"{path}: line {number}"
+            try:
+                added = {row.patient: row for row in _rows_of(line, str(path.parent), where)}
+                if twice := rows.keys() & added.keys():
+                    raise BadInput(f"{where}: {', '.join(sorted(twice))} is given twice")
+                rows |= added
+            except BadInput as error:
+                name = line.get("patient", "")
+                known = name in rows or name in faults or not re.fullmatch(NAME, name)
+                faults[f"line {number}" if known else name] = str(error)
+        if not rows and not faults:
+            columns = ", ".join((*REQUIRED, *OF_TORSO, "tags"))
+            raise BadInput(
+                f"{path}: no patient in the sheet; write one line per patient below the names of "
+                f"the columns, {columns}"
+            )
+        return cls(path, rows, faults)
+
+    def row(self, patient: str) -> Row:
+        """The row of a patient.
+
+        Raises:
+            BadInput: its line is wrong, or there is none.
+        """
+        if patient in self.faults:
+            raise BadInput(self.faults[patient])
+        if patient not in self.rows:
+            there = f"{self.path}: no patient {patient}; it has {', '.join(self.rows)}"
+            raise BadInput("\n".join([there, *self.faults.values()]))
+        return self.rows[patient]
+
+    def refuse_faults(self, but: Collection[str] = ()) -> None:
+        """Refuse a sheet with wrong lines of other patients than those named.
+
+        Raises:
+            BadInput: with a line for each fault.
+        """
+        if wrong := [fault for name, fault in self.faults.items() if name not in but]:
+            raise BadInput("\n".join(wrong))
+
+
 def read_sheet(path: str | Path) -> list[Row]:
     """The patients of a sheet, one row each, and one per additional body.
 
@@ -94,39 +160,42 @@ def read_sheet(path: str | Path) -> list[Row]:
 
     Raises:
         BadInput: the sheet is missing, has no patient or lacks a column, a field is empty, or a
-            name is wrong or given twice.
+            name is wrong or given twice; with a line for each wrong line of the sheet.
     """
-    path = Path(path)
-    if not path.is_file():
+    sheet = ImportSheet.read(path)
+    sheet.refuse_faults()
+    return list(sheet.rows.values())
+
+
+def _rows_of(line: Mapping[str, str], folder: str, where: str) -> list[Row]:
+    """The rows of one line."""
+    _refuse_spilled_tags(line, where)
+    known = {k: v for k, v in line.items() if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)}
+    needed = (*REQUIRED, *OF_TORSO) if known.get("torso") else REQUIRED
+    if empty := [key for key in needed if not known.get(key)]:
+        raise BadInput(f"{where}: {', '.join(empty)} missing; the columns are "
+                       f"{', '.join((*REQUIRED, *OF_TORSO, 'tags'))}, and without a torso "
+                       f"{', '.join((*PERSON, *OPTIONAL[1:]))}")  # fmt: skip
+    name = known["patient"]
+    if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
         raise BadInput(
-            f"{path}: no such sheet; it is a CSV file, see docs/reference/import-sheet.md"
+            f"{where}: patient {name!r}: lower-case letters, digits and hyphens, "
+            "a letter first; names like p0001 belong to virtual patients"
         )
-    rows: list[Row] = []
-    for number, line in enumerate(read_csv(path), start=2):
-        where = f"{path}: line {number}"
-        known = {k: v for k, v in line.items() if k in (*REQUIRED, *OF_TORSO, *PERSON, *OPTIONAL)}
-        needed = (*REQUIRED, *OF_TORSO) if known.get("torso") else REQUIRED
-        if empty := [key for key in needed if not known.get(key)]:
-            raise BadInput(f"{where}: {', '.join(empty)} missing; the columns are "
-                           f"{', '.join((*REQUIRED, *OF_TORSO, 'tags'))}, and without a torso "
-                           f"{', '.join((*PERSON, *OPTIONAL[1:]))}")  # fmt: skip
-        name = known["patient"]
-        if not re.fullmatch(NAME, name) or VIRTUAL.match(name):
-            raise BadInput(
-                f"{path}: line {number}: patient {name!r}: lower-case letters, digits and hyphens, "
-                "a letter first; names like p0001 belong to virtual patients"
-            )
-        added = _bodies(known, str(path.parent), _physiology(line, where), where)
-        if twice := {row.patient for row in rows} & {row.patient for row in added}:
-            raise BadInput(f"{where}: {', '.join(sorted(twice))} is given twice")
-        rows += added
-    if not rows:
-        columns = ", ".join((*REQUIRED, *OF_TORSO, "tags"))
+    return _bodies(known, folder, _physiology(line, where), where)
+
+
+def _refuse_spilled_tags(line: Mapping[str, str], where: str) -> None:
+    """Refuse a line with more fields than columns, or with words of tags in other columns."""
+    spilled = line.get("", "")
+    beside = [key for key in (*PERSON, *OPTIONAL[1:]) if "=" in line.get(key, "")]
+    if spilled or beside:
+        what = f"{spilled!r} is beyond its columns"
+        what = what if spilled else f"{beside[0]} holds words of tags"
         raise BadInput(
-            f"{path}: no patient in the sheet; write one line per patient below the names of the "
-            f"columns, {columns}"
+            f"{where}: {what}; a comma within a field? put the field in quotes, such as "
+            '"class base=1,5 epi=2 lv=3 rv=4"'
         )
-    return rows
 
 
 def _bodies(
@@ -169,10 +238,14 @@ def _check_torso(known: Mapping[str, str], where: str) -> None:
     person = [key for key in PERSON if known.get(key)]
     if person and len(person) < len(PERSON):
         raise BadInput(f"{where}: {', '.join(person)} alone; a person has {', '.join(PERSON)}")
-    if inferred and not (person or known.get("electrodes") or known.get("skin")):
+    if (
+        inferred
+        and pose != POSES[0]
+        and not (person or known.get("electrodes") or known.get("skin"))
+    ):
         raise BadInput(
-            f"{where}: torso missing; give one, or what it is inferred from: electrodes, skin, "
-            f"{', '.join(PERSON)}"
+            f"{where}: torso missing, and with pose {pose} the heart's place tells nothing of it; "
+            f"give one, or what it is inferred from: electrodes, skin, {', '.join(PERSON)}"
         )
     if known["axes"] == UNKNOWN_AXES and (not inferred or pose == POSES[0]):
         raise BadInput(f"{where}: axes: unknown ones need an inferred torso and pose: typical")

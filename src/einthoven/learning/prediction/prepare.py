@@ -1,5 +1,6 @@
 """Preparation of a patient for a prediction: read its folder, and make missing stages."""
 
+import shutil
 import time as clock
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
@@ -10,13 +11,14 @@ import numpy as np
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.core.errors import BadInput, MissingExtra
+from einthoven.base.core.files import atomic
 from einthoven.base.core.log import logger, step
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.body.fibers.coordinates import ventricular_coordinates
 from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.body.imported.anatomy import import_patient
 from einthoven.body.imported.read import read_points
-from einthoven.body.imported.sheet import Row, read_sheet
+from einthoven.body.imported.sheet import ImportSheet, Row
 from einthoven.body.imported.sites import on_skin
 from einthoven.body.mesh.lattice import lattice_mesh
 from einthoven.body.mesh.tetrahedra import tetrahedralise
@@ -29,6 +31,11 @@ from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 LATTICE_EDGE_MM = 2.6
 """Coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
+
+
+TAKEN_ALONG = ("anatomy.npz", "mesh.npz", "fibers.npz", "sdf.npz", "purkinje.npz",
+               "activation_*.npz")  # fmt: skip
+"""Stage files that a prediction needs, or leaves beside its own."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,14 @@ def prepared(
 
     Args:
         source: results/patients/{patient}, a folder written by `einthoven import`, or a sheet.
-        to: folder for new stage files.
+        to: folder for new stage files, and for copies of those that the source has.
         config: settings for new stages.
         stages: stages to make beside the activation (`Pretrained.stages`).
         name: patient of the sheet.
 
     Raises:
-        BadInput: a file is missing or wrong, or fibres are missing and cannot be made here.
+        BadInput: a file is missing or wrong, fibres are missing and cannot be made here, or `to`
+            has files of another patient.
     """
     bodies, start = list[Anatomy](), clock.perf_counter()
     seconds = dict[str, float]()
@@ -72,6 +80,8 @@ def prepared(
         seconds["seconds_import"] = clock.perf_counter() - start
         bodies = [import_patient(r, to / f"{r.patient}.png", config.anatomy) for r in drawn]
         source, config = to, _as_measured(config, row)
+    elif to.is_dir() and (other := _other_patient(source, to)):
+        raise BadInput(f"{to}: has files of {other}; give another folder with --to")
     found = Patient.open(source)
     for stage, make in MAKERS.items():
         if stage in (*stages, *FOR_THE_ECG) and not _known(found, stage):
@@ -79,6 +89,7 @@ def prepared(
             step(f"{found.name}: {stage}")
             found = make(found, config, to)
             seconds[f"seconds_{stage}"] = clock.perf_counter() - start
+    _take_along(source, to)
     for activation in (found.activations if found.has("activations") else {}).values():
         if len(activation.activation_time) != len(found.heart.points):
             raise BadInput(
@@ -86,6 +97,24 @@ def prepared(
                 f"{len(activation.activation_time)} nodes, the heart {len(found.heart.points)}"
             )
     return Prepared(found, config, tuple(bodies), seconds)
+
+
+def _take_along(source: Path, to: Path) -> None:
+    """Copy the stage files of a folder into another one, so that it has the whole patient."""
+    if source.resolve() == to.resolve():
+        return
+    for pattern in TAKEN_ALONG:
+        for file in source.glob(pattern):
+            with atomic(to / file.name) as temporary:
+                shutil.copyfile(file, temporary)
+
+
+def _other_patient(source: Path, to: Path) -> str:
+    """Name of another patient whose anatomy is in a folder, or an empty text."""
+    if source.resolve() == to.resolve() or not (to / "anatomy.npz").exists():
+        return ""
+    own, there = Patient.open(source).name, Patient.open(to).name
+    return "" if own == there else there
 
 
 def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -> Electrodes:
@@ -111,13 +140,13 @@ def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -
 
 def _chosen_rows(sheet: Path, patient: str | None) -> list[Row]:
     """A patient of a sheet (by default its only one), and the bodies drawn for it."""
-    rows = {row.patient: row for row in read_sheet(sheet)}
-    own = [name for name, row in rows.items() if not row.body]
-    patient = own[0] if patient is None and len(own) == 1 else patient
-    if patient not in rows:
-        problem = f"no patient {patient}" if patient else "several patients; name one"
-        raise BadInput(f"{sheet}: {problem}; it has {', '.join(rows)}")
-    return [rows[patient], *(row for row in rows.values() if row.of == patient)]
+    found = ImportSheet.read(sheet)
+    own = [name for name, row in found.rows.items() if not row.body]
+    if patient is None and len(own) != 1:
+        found.refuse_faults()
+        raise BadInput(f"{sheet}: several patients; name one; it has {', '.join(found.rows)}")
+    row = found.row(patient or own[0])
+    return [row, *(other for other in found.rows.values() if other.of == row.patient)]
 
 
 def _as_measured(config: Config, row: Row) -> Config:

@@ -16,8 +16,14 @@ from einthoven.body.anatomy.electrodes import RULE_LANDMARKS, standard_electrode
 from einthoven.body.anatomy.shape.torso import torso_surface
 from einthoven.body.imported.anatomy import cohort_entry
 from einthoven.body.imported.frame import to_patient_frame, unit_of
-from einthoven.body.imported.read import boundary_of, read_heart, read_points, read_surface
-from einthoven.body.imported.sheet import read_sheet
+from einthoven.body.imported.read import (
+    boundary_of,
+    read_cloud,
+    read_heart,
+    read_points,
+    read_surface,
+)
+from einthoven.body.imported.sheet import ImportSheet, read_sheet
 from einthoven.body.imported.sites import imported_sites
 
 
@@ -266,3 +272,80 @@ def test_a_sheet_names_all_files(tmp_path):
 def test_bad_sheets(tmp_path, changes, reason):
     with pytest.raises(BadInput, match=reason):
         read_sheet(write_sheet(tmp_path / "sheet.csv", **changes))
+
+
+def tri_text(points, faces):
+    rows = [f"{k + 1} {x} {y} {z}" for k, (x, y, z) in enumerate(points)]
+    cells = [f"{k + 1} {a + 1} {b + 1} {c + 1}" for k, (a, b, c) in enumerate(faces)]
+    return "\n".join([str(len(rows)), *rows, str(len(cells)), *cells]) + "\n"
+
+
+def test_tri_files_of_ecgsim(tmp_path):
+    points, faces = box()
+    file, text = tmp_path / "box.tri", tri_text(points, faces)
+    file.write_text(text)
+    found = read_surface(file)
+    np.testing.assert_array_equal(found.faces, faces)
+    np.testing.assert_array_equal(found.points, points)
+    np.testing.assert_array_equal(read_cloud(file), points)
+    for wrong, reason in (
+        (text[: len(text) // 2], "announced, .* there; incomplete"),
+        (text.replace("\n12\n", "\n11\n"), "4 numbers after the last triangle"),
+        (text[: text.rindex(" ")] + " 999\n", "name points from 1 to 999"),
+        (text + "end", "not a .tri file of ECGSIM"),
+        ("", "0 points announced"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(BadInput, match=reason):
+            read_surface(file)
+
+
+def test_several_values_a_class(tmp_path):
+    points, faces, tags = wall_of_the_embedded_atlas()
+    whole = pv.PolyData.from_regular_faces(points, faces)
+    split = np.where((tags == Surface.BASE) & (points[faces[:, 0], 0] > 0), 9, tags)
+    whole.cell_data["part"] = split
+    whole.save(tmp_path / "heart.vtp")
+    found = read_heart("heart.vtp", tmp_path, "part epi=2 lv=3 rv=4 base=5,9")
+    assert (split == 9).any()
+    np.testing.assert_array_equal(found.face_tags, tags)
+    with pytest.raises(BadInput, match=r"part epi|tags: 5 is given twice"):
+        read_heart("heart.vtp", tmp_path, "part epi=2,5 lv=3 rv=4 base=5,9")
+
+
+GOOD = "anna,heart.vtp,torso.ply,sites.csv,mm,LPS,{tags}"
+
+
+def sheet_of(folder, *lines, columns="patient,heart,torso,electrodes,unit,axes,tags"):
+    (folder / "sheet.csv").write_text("\n".join([columns, *lines]))
+    return folder / "sheet.csv"
+
+
+def test_a_wrong_line_leaves_the_others(tmp_path):
+    lines = "Bob,a,b,c,mm,LPS,", GOOD.format(tags=""), "carl,a,b,,mm,LPS,", "dora,a,b,c,mm,LPS,"
+    path = sheet_of(tmp_path, *lines)
+    sheet = ImportSheet.read(path)
+    assert list(sheet.rows) == ["anna", "dora"] and list(sheet.faults) == ["line 2", "carl"]
+    assert sheet.row("dora").heart == "a"
+    with pytest.raises(BadInput, match="line 4: electrodes missing"):
+        sheet.row("carl")
+    with pytest.raises(BadInput, match="no patient eva; it has anna, dora\n.*line 2"):
+        sheet.row("eva")
+    with pytest.raises(BadInput, match="line 2: patient 'Bob'.*\n.*line 4: electrodes missing"):
+        read_sheet(path)
+    with pytest.raises(BadInput) as caught:
+        sheet.refuse_faults(but=["carl"])
+    assert "line 4" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "columns", ["patient,heart,torso,electrodes,unit,axes,tags",
+                "patient,heart,torso,electrodes,unit,axes,tags,skin,sex"],
+)  # fmt: skip
+def test_a_comma_within_tags_needs_quotes(tmp_path, columns):
+    tags = "class base=1,5 epi=2 lv=3 rv=4"
+    quoted = GOOD.format(tags=f'"{tags}"')
+    (row,) = read_sheet(sheet_of(tmp_path, quoted, columns=columns))
+    assert row.tags == tags
+    with pytest.raises(BadInput, match="comma within a field.*quotes"):
+        read_sheet(sheet_of(tmp_path, GOOD.format(tags=tags), columns=columns))
