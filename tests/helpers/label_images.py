@@ -76,6 +76,25 @@ def label_image(heart, grid, values=ACDC):
     return labels
 
 
+def rough_labels(grid, heart, rough_mm, seed):
+    """Labels of ACDC with surfaces that are rough over some millimetres, as a network's are."""
+    from scipy import ndimage
+
+    spacing = np.linalg.norm(grid.steps, axis=0)
+    found = {}
+    for k, name in enumerate(("lv", "rv", "epi")):
+        mask = inside(*heart.closed(name), grid)
+        noise = np.random.default_rng([seed, k]).normal(size=mask.shape)
+        noise = ndimage.gaussian_filter(noise, 3.0)
+        depth = ndimage.distance_transform_edt(mask, spacing)
+        depth -= ndimage.distance_transform_edt(~mask, spacing)
+        found[name] = depth + rough_mm * noise / noise.std() > 0
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[found["epi"] & of_lv(heart, grid)] = ACDC["myo"]
+    labels[found["rv"]], labels[found["lv"]] = ACDC["rv"], ACDC["lv"]
+    return labels
+
+
 def of_lv(heart, grid):
     """Whether [i, j, k] muscle belongs to the LV: within 14 mm of it and not the RV's free wall."""
     from scipy.ndimage import distance_transform_edt

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from helpers.label_images import (
+    ACDC,
     SHORT_AXIS,
     Grid,
     drawn_heart,
     grid_around,
     label_image,
+    rough_labels,
     write_contours,
     write_nifti,
 )
@@ -256,3 +258,18 @@ def test_contours_of_the_labels_give_the_same_heart(tmp_path, recovered):
         known = TriangleTree(recovered[1].wall.points, recovered[1].wall.tagged(tag))
         off = known.closest(found.wall.points[np.unique(found.wall.tagged(tag))]).distance
         assert off.mean() < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed, rough_mm", [(0, 0.8), (4, 0.8), (2, 1.2)])
+def test_rough_labels_get_in(tmp_path, seed, rough_mm):
+    heart, _ = drawn_heart()
+    grid = grid_around(heart.points, np.eye(3), (1.2, 1.2, 1.2))
+    labels = rough_labels(grid, heart, rough_mm, seed)
+    found = segmented_heart(write_nifti(tmp_path / "rough.nii.gz", labels, grid), "acdc")
+    wall = found.wall
+    assert not len(intersecting_pairs(wall.points, wall.faces))
+    assert (unique_edges(wall.faces)[1] == 2).all()
+    for name in ("lv", "rv"):
+        inside_ml = (labels == ACDC[name]).sum() * 1.2**3 / 1000
+        assert found.volumes_ml[name] == pytest.approx(inside_ml, rel=0.1)

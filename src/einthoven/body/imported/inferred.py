@@ -139,7 +139,7 @@ def _seen(row: Row, places: Mapping[str, np.ndarray], skin: np.ndarray, heart: n
 
 
 def _note(row: Row, seen: str, posterior: TorsoPosterior, torso: TorsoSurface) -> str:
-    """What was seen, and the expected error."""
+    """Note for the user: what was seen, and the expected error."""
     front = torso.points[:, 1] < np.median(torso.points[:, 1])
     sd = posterior.skin_sd_mm
     which = f"body {row.body} drawn" if row.body else "the most likely one"

@@ -56,6 +56,11 @@ class LabelImage:
         """Positions [.., 3] mm of voxel indices [.., 3]."""
         return index @ self.steps.T + self.origin
 
+    def part(self, low: np.ndarray, high: np.ndarray) -> "LabelImage":
+        """The voxels from the index `low` [3] up to, without, `high` [3]."""
+        cut = tuple(slice(a, b) for a, b in zip(low, high))
+        return replace(self, labels=self.labels[cut], origin=self.place(low))
+
 
 def read_image(path: Path, reading: Reading) -> LabelImage:
     """Read one phase of a label image, in mm and LPS.

@@ -1,5 +1,6 @@
 """The three regions that bound a heart, as masks of a label image."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from einthoven.body.segmentation.reading import CAVITIES, ROLES, Reading
 
 REGIONS = ("lv", "rv", "epi")
 """The cavities, and everything inside the epicardium, as in core.tags.SDF_SURFACES."""
+MARGIN = 4
+"""Voxels around the heart that are kept."""
 LOOSE = 0.1
 """Components with up to this share of a label are dropped."""
 
@@ -23,10 +26,27 @@ class VentricleMasks:
     notes: list[str]
 
 
+def around_heart(image: LabelImage, reading: Reading) -> LabelImage:
+    """The part of an image with the labels of the heart, and some voxels around them.
+
+    A whole-body CT has ten times the voxels.
+    """
+    named = [number for role in ROLES for number in reading.labels.get(role, ())]
+    return image.part(*box_of(_has(image.labels, named), MARGIN))
+
+
 def masks_of(image: LabelImage, reading: Reading) -> dict[str, np.ndarray]:
     """A mask [i, j, k] of each role that has a label."""
-    return {role: np.isin(image.labels, reading.labels[role])
+    return {role: _has(image.labels, reading.labels[role])
             for role in ROLES if role in reading.labels}  # fmt: skip
+
+
+def _has(labels: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
+    """Whether each voxel has one of some labels; ten times as fast as np.isin."""
+    mask = np.zeros(labels.shape, bool)
+    for number in numbers:
+        mask |= labels == number
+    return mask
 
 
 def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMasks:
@@ -46,8 +66,8 @@ def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMask
     found["epi"] = filled(epi)
     low, high = box_of(found["epi"], 2)
     cut = tuple(slice(a, b) for a, b in zip(low, high))
-    smaller = LabelImage(image.labels[cut], image.steps, image.place(low), image.unit)
-    return VentricleMasks(smaller, {name: mask[cut] for name, mask in found.items()}, notes)
+    parts = {name: mask[cut] for name, mask in found.items()}
+    return VentricleMasks(image.part(low, high), parts, notes)
 
 
 def largest_piece(mask: np.ndarray) -> np.ndarray:
@@ -62,9 +82,12 @@ def largest_piece(mask: np.ndarray) -> np.ndarray:
 
 def box_of(mask: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
     """First index [3] of a mask and one past its last, widened within the image."""
-    places = np.argwhere(mask)
-    low = np.maximum(places.min(axis=0) - margin, 0)
-    return low, np.minimum(places.max(axis=0) + 1 + margin, mask.shape)
+    low, high = np.zeros(mask.ndim, int), np.zeros(mask.ndim, int)
+    for axis in range(mask.ndim):
+        others = tuple(k for k in range(mask.ndim) if k != axis)
+        held = np.flatnonzero(mask.any(axis=others))
+        low[axis], high[axis] = held[0], held[-1] + 1
+    return np.maximum(low - margin, 0), np.minimum(high + margin, mask.shape)
 
 
 def filled(mask: np.ndarray) -> np.ndarray:
@@ -72,12 +95,22 @@ def filled(mask: np.ndarray) -> np.ndarray:
     result = mask.copy()
     for axis in range(3):
         planes = np.moveaxis(result, axis, 0)
-        for plane in planes:
-            plane[...] = ndimage.binary_fill_holes(plane)
+        within = np.zeros((3, 3, 3), bool)
+        within[1] = ndimage.generate_binary_structure(2, 1)  # planes are not connected
+        pieces, n = ndimage.label(~planes, within)
+        open_ = np.zeros(n + 1, bool)
+        for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
+            open_[np.unique(edge)] = True
+        planes |= ~open_[pieces]
     return result
 
 
 def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Values through the filter 2 G - G^2, G a Gaussian; G alone would shrink round shapes."""
+    """Values through the filter 2 G - G^2, G a Gaussian; G alone would shrink round shapes.
+
+    A sigma of zero changes nothing.
+    """
+    if sigma == 0.0:
+        return values
     once = ndimage.gaussian_filter(values, sigma)
     return 2 * once - ndimage.gaussian_filter(once, sigma)

@@ -17,7 +17,13 @@ from einthoven.body.segmentation.contours import is_contour_table, read_contours
 from einthoven.body.segmentation.image import read_image, suffix_of
 from einthoven.body.segmentation.plausible import check_labels, check_pose, check_regions
 from einthoven.body.segmentation.reading import NEEDED, Reading
-from einthoven.body.segmentation.regions import filled, largest_piece, masks_of, regions_of
+from einthoven.body.segmentation.regions import (
+    around_heart,
+    filled,
+    largest_piece,
+    masks_of,
+    regions_of,
+)
 from einthoven.body.segmentation.stack import (
     Mesh,
     Stack,
@@ -188,6 +194,7 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
     image = read_image(path, reading)
     reading.needs(*NEEDED)
     check_labels(image, reading)
+    image = around_heart(image, reading)
     masks = masks_of(image, reading)
     has_rv_wall = check_regions(image, masks, reading)
     step("finding the regions of the label image")

@@ -17,6 +17,7 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, face_pieces
 from einthoven.body.anatomy.shape.pieces import filled
 from einthoven.body.segmentation.base import Base
+from einthoven.body.segmentation.regions import smoothed
 from einthoven.body.segmentation.stack import Mesh
 
 EDGE_MM = 2.5
@@ -26,6 +27,9 @@ COARSE = 4
 FEW_POINTS = 8
 MIN_WALL_MM = 2.0
 """Least thickness of muscle: labels have slits and end at the outflow tract."""
+ATTEMPTS = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.85), (0.5, 2.0, 0.85), (1.0, 3.0, 0.7))
+"""Spare thickness in mm, width of smoothing in mm and share of the edge length, until no surfaces
+intersect: triangles of two surfaces may, where these are apart by less than an edge or rough."""
 TAGS = {"epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO}
 
 
@@ -97,11 +101,31 @@ def wall_of(
     grid = _Grid.below(corners, edge_mm / STEPS_PER_EDGE, rv_wall_mm)
     band = rv_wall_mm + BAND_MM
     distance = {name: grid.distances(mesh, band) for name, mesh in local.items()}
-    distance, notes = _thickened(distance, rv_wall_mm, grid.step)
-    if (n := _n_sections(distance["epi"][-1])) > 1:
-        raise InParts(
-            f"at its base the heart's section has {n} components; are labels missing there?"
+    for spare_mm, smooth_mm, share in ATTEMPTS:
+        thick = {name: smoothed(d, smooth_mm / grid.step) for name, d in distance.items()}
+        thick, notes = _thickened(thick, rv_wall_mm, grid.step, spare_mm)
+        if (n := _n_sections(thick["epi"][-1])) > 1:
+            raise InParts(
+                f"at its base the heart's section has {n} components; are labels missing there?"
+            )
+        wall = _joined(grid, thick, share * edge_mm)
+        if not len(pairs := intersecting_pairs(wall.points, wall.faces)):
+            break
+    else:
+        x, y, z = wall.points[wall.faces[pairs[0]]].mean(axis=(0, 1)) @ base.axes.T + base.origin
+        raise BadInput(
+            f"labels: the surfaces intersect in {len(pairs)} places, one near ({x:.0f}, {y:.0f}, "
+            f"{z:.0f}) mm (left, back, head), also when smoothed over {smooth_mm:g} mm "
+            f"and with walls {spare_mm:g} mm thicker; thinner than a voxel there?"
         )
+    if smooth_mm:
+        notes.append(f"surfaces smoothed over {smooth_mm:g} mm, as triangles of them intersected")
+    points = wall.points @ base.axes.T + base.origin
+    return Surfaces(points, wall.faces, wall.face_tags), notes
+
+
+def _joined(grid: _Grid, distance: dict[str, np.ndarray], edge_mm: float) -> Surfaces:
+    """The wall between the zero levels of three distances, with a base in the grid's plane."""
     shells = [_shell(grid, distance[name], name, edge_mm) for name in TAGS]
     wall = Surfaces.joined(shells)
     starts = np.cumsum([0, *(len(shell.points) for shell in shells)])
@@ -110,12 +134,7 @@ def wall_of(
         for shell, start in zip(shells, starts)
         for loop in boundary_loops(shell.faces)
     ]
-    wall = filled(wall, loops, Surface.BASE, edge_mm)
-    if len(pairs := intersecting_pairs(wall.points, wall.faces)):
-        raise BadInput(f"labels: the surfaces intersect in {len(pairs)} places; thinner than "
-                       "a voxel somewhere?")  # fmt: skip
-    points = wall.points @ base.axes.T + base.origin
-    return Surfaces(points, wall.faces, wall.face_tags), notes
+    return filled(wall, loops, Surface.BASE, edge_mm)
 
 
 def _n_sections(distance: np.ndarray) -> int:
@@ -127,21 +146,22 @@ def _n_sections(distance: np.ndarray) -> int:
 
 
 def _thickened(
-    distance: dict[str, np.ndarray], rv_wall_mm: float, step: float
+    distance: dict[str, np.ndarray], rv_wall_mm: float, step: float, spare_mm: float = 0.0
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Distances of a heart whose muscle has the least thickness everywhere."""
+    """Distances of a heart whose muscle has the least thickness, and some more, everywhere."""
+    rv_wall_mm, least_mm = rv_wall_mm + spare_mm, MIN_WALL_MM + spare_mm
     lv, rv, epi = (distance[name] for name in ("lv", "rv", "epi"))
-    lack = np.maximum(MIN_WALL_MM - lv - rv, 0.0)
+    lack = np.maximum(least_mm - lv - rv, 0.0)
     widened = _share(lack, lv, step)
     new_lv, new_rv = lv + 0.5 * lack, rv + 0.5 * lack
-    outer = np.minimum(np.minimum(epi, new_lv - MIN_WALL_MM), new_rv - rv_wall_mm)
-    around_lv = _share(np.maximum(MIN_WALL_MM - (lv - epi), 0.0), lv, step)
+    outer = np.minimum(np.minimum(epi, new_lv - least_mm), new_rv - rv_wall_mm)
+    around_lv = _share(np.maximum(least_mm - (lv - epi), 0.0), lv, step)
     notes = []
     if widened:
-        notes.append(f"septum: {widened:.0%} of the LV's surface less than {MIN_WALL_MM:g} mm from "
+        notes.append(f"septum: {widened:.0%} of the LV's surface less than {least_mm:g} mm from "
                      "the RV; widened to that")  # fmt: skip
     if around_lv:
-        notes.append(f"LV wall: {around_lv:.0%} of its surface thinner than {MIN_WALL_MM:g} mm; "
+        notes.append(f"LV wall: {around_lv:.0%} of its surface thinner than {least_mm:g} mm; "
                      "thickened outwards to that")  # fmt: skip
     return {"epi": outer, "lv": new_lv, "rv": new_rv}, notes
 

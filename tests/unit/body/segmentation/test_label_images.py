@@ -23,7 +23,7 @@ from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.segmentation.contours import read_contours
 from einthoven.body.segmentation.image import LabelImage, raw_labels, read_image
 from einthoven.body.segmentation.reading import Reading
-from einthoven.body.segmentation.regions import masks_of, regions_of
+from einthoven.body.segmentation.regions import around_heart, filled, masks_of, regions_of
 from einthoven.body.segmentation.segmented_heart import segmented_heart, segmented_torso
 from einthoven.body.segmentation.stack import stack_of
 
@@ -252,3 +252,30 @@ def test_a_refused_image_is_drawn_as_it_is(tmp_path, capsys):
     stored, spacing = raw_labels(image)
     np.testing.assert_array_equal(stored, labels)
     np.testing.assert_allclose(spacing, [2.5, 2.5, 8.0], rtol=1e-5)
+
+
+def test_holes_are_filled_plane_by_plane():
+    from scipy import ndimage
+
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        mask = ndimage.gaussian_filter(rng.normal(size=rng.integers(2, 16, 3)), 1.0) > 0
+        expected = mask.copy()
+        for axis in range(3):
+            for plane in np.moveaxis(expected, axis, 0):
+                plane[...] = ndimage.binary_fill_holes(plane)
+        np.testing.assert_array_equal(filled(mask), expected)
+
+
+def test_what_is_far_from_the_heart_does_not_count():
+    heart, _ = drawn_heart()
+    grid = grid_around(heart.points, np.eye(3), (3.0, 3.0, 3.0), margin_mm=16.0)
+    labels = label_image(heart, grid)
+    whole = LabelImage(labels, grid.steps, grid.origin)
+    wide = np.pad(labels, 20)
+    far = LabelImage(wide, grid.steps, grid.origin - 20 * grid.steps.sum(axis=1))
+    reading = Reading.parse("acdc")
+    a, b = around_heart(whole, reading), around_heart(far, reading)
+    np.testing.assert_array_equal(a.labels, b.labels)
+    np.testing.assert_allclose(a.origin, b.origin)
+    assert b.labels.size < wide.size / 4
