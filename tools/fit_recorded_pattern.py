@@ -66,8 +66,12 @@ class FitPeople:
 
     def __init__(self, labels: Sequence[LabelledRecording], beats: Sequence[AlignedBeat]) -> None:
         self.labels = list(labels)
-        self.shapes = np.array([beat_shape(beat) for beat in beats])
-        self.conductions = np.array([conduction_shape(beat) for beat in beats])
+        self.shapes = np.array([
+            beat_shape(b.ecg, b.time, b.delineation, b.rr_ms) for b in beats
+        ])  # fmt: skip
+        self.conductions = np.array([
+            conduction_shape(b.ecg, b.time, b.delineation) for b in beats
+        ])  # fmt: skip
         self.usable = np.array([
             label.conduction != PACED and not looks_like_fibrillation(beat.source, beat.delineation)
             for label, beat in zip(labels, beats)

@@ -9,7 +9,7 @@ doi:10.1161/CIRCULATIONAHA.108.191095).
 import numpy as np
 
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
-from einthoven.physics.ecg.recordings.aligned import AlignedBeat
+from einthoven.physics.ecg.delineation.delineate import Delineation
 
 QRS_PARTS, ST_T_PARTS = 4, 4
 SAMPLES = 12
@@ -35,46 +35,50 @@ LEAST_MV = 0.02
 """A QRS below this counts as flat in that lead."""
 
 
-def beat_shape(beat: AlignedBeat) -> np.ndarray:
+def beat_shape(
+    ecg: np.ndarray, time: np.ndarray, found: Delineation, rr_ms: float | None
+) -> np.ndarray:
     """[65] features: means of eight leads in four parts of QRS and ST-T, and the QRS duration.
 
     Means, in mV, are replaced by their signed square roots, which are nearer to normal. The parts
     of the T wave end at a time that follows the cycle length by Bazett's formula.
 
     Args:
-        beat: of a recording.
+        ecg: [12, time] mV, zero at the baseline. time: [time] ms from the QRS onset.
+        found: delineation of the beat. rr_ms: cycle length; None: the usual one.
     """
-    qrs = beat.delineation.qrs_ms
-    cycle = float(np.clip(beat.rr_ms or USUAL_CYCLE_MS, *CYCLES_MS))
+    qrs = found.qrs_ms
+    cycle = float(np.clip(rr_ms or USUAL_CYCLE_MS, *CYCLES_MS))
     end = qrs - J_MS + ST_T_MS * np.sqrt(cycle / USUAL_CYCLE_MS)
     edges = [*np.linspace(0.0, qrs, QRS_PARTS + 1), *np.linspace(qrs, end, ST_T_PARTS + 1)[1:]]
     means = np.array([
-        _mean(beat, INDEPENDENT_ROWS, (low, high)) for low, high in zip(edges, edges[1:])
+        _mean(ecg[INDEPENDENT_ROWS], time, (low, high)) for low, high in zip(edges, edges[1:])
     ])  # fmt: skip
     roots = np.sign(means) * np.sqrt(np.abs(means))
     return np.append(roots.ravel(), qrs / DURATION_SCALE_MS)
 
 
-def conduction_shape(beat: AlignedBeat) -> np.ndarray:
+def conduction_shape(ecg: np.ndarray, time: np.ndarray, found: Delineation) -> np.ndarray:
     """[12] features in the order of `CONDUCTION_FEATURES`.
 
     Means of a lead are shares of its largest deflection in the QRS, so that neither the size of
     the heart nor the fat of the chest matters.
 
     Args:
-        beat: of a recording.
+        ecg: [12, time] mV, zero at the baseline. time: [time] ms from the QRS onset.
+        found: delineation of the beat.
     """
-    qrs = beat.delineation.qrs_ms
+    qrs = found.qrs_ms
     rows = np.array([LEADS.index(lead) for lead in BLOCK_LEADS])
-    inside = (beat.time >= 0) & (beat.time <= qrs)
-    largest = np.maximum(np.abs(beat.ecg[rows][:, inside]).max(axis=1), LEAST_MV)
-    means = [_mean(beat, rows, (a * qrs, b * qrs)) / largest for a, b in BLOCK_PARTS]
-    axis = np.radians(beat.delineation.qrs_axis_deg)
+    inside = (time >= 0) & (time <= qrs)
+    largest = np.maximum(np.abs(ecg[rows][:, inside]).max(axis=1), LEAST_MV)
+    means = [_mean(ecg[rows], time, (a * qrs, b * qrs)) / largest for a, b in BLOCK_PARTS]
+    axis = np.radians(found.qrs_axis_deg)
     ends = [np.cos(axis), np.sin(axis)] if np.isfinite(axis) else [0.0, 0.0]
     return np.array([qrs, *np.array(means).T.ravel(), *ends])
 
 
-def _mean(beat: AlignedBeat, rows: np.ndarray, span: tuple[float, float]) -> np.ndarray:
-    """Mean [row] mV of rows of a beat over a span of ms from the QRS onset."""
+def _mean(rows: np.ndarray, time: np.ndarray, span: tuple[float, float]) -> np.ndarray:
+    """Mean [row] mV of rows [row, time] over a span of ms from the QRS onset."""
     times = np.linspace(*span, SAMPLES)
-    return np.array([np.interp(times, beat.time, row).mean() for row in beat.ecg[rows]])
+    return np.array([np.interp(times, time, row).mean() for row in rows])

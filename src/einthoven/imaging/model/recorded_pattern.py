@@ -118,7 +118,8 @@ class RecordedPatterns:
 
     def check(self, beat: AlignedBeat) -> OutOfDistributionCheck:
         """Whether a beat is like those of healthy people; a paced one never is."""
-        values = {MEASURE: self.healthy.distance(beat_shape(beat)), SPIKES: paced_share(beat)}
+        shape = beat_shape(beat.ecg, beat.time, beat.delineation, beat.rr_ms)
+        values = {MEASURE: self.healthy.distance(shape), SPIKES: paced_share(beat)}
         return OutOfDistributionCheck(values, {MEASURE: self.healthy.limit, SPIKES: PACED_SHARE})
 
     def chances(self, shape: np.ndarray) -> dict[str, float]:
@@ -131,7 +132,7 @@ class RecordedPatterns:
         if paced_share(beat) > PACED_SHARE:
             return RecordedPattern(PACED, "pattern: paced (a spike precedes the QRS)", {})
         qrs = beat.delineation.qrs_ms
-        chances = self.chances(conduction_shape(beat))
+        chances = self.chances(conduction_shape(beat.ecg, beat.time, beat.delineation))
         if reason := self._unusable(beat) or self._undecided(chances, qrs):
             return RecordedPattern(None, f"pattern: not reported, {reason}", chances)
         best = _likeliest(chances)
