@@ -51,7 +51,7 @@ LATE_RIGHT = {
     "V3": ((50, 0.8), (100, -0.4)), "V4": ((60, 1.2), (90, -0.3)), "V5": ((60, 1.3), (90, -0.35)),
     "V6": ((60, 1.1), (90, -0.35)),
 }  # fmt: skip
-"""Leads of complete bundle branch blocks by the textbook: activation late to the left, the right."""
+"""Leads of complete bundle branch blocks by the textbook: activation is late on that side."""
 
 
 def beat_of(complexes=COMPLEXES, scale=1.0):
