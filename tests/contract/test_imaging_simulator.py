@@ -187,8 +187,13 @@ def test_beats_of_people_are_of_other_people_each_and_as_frequent_as_asked():
     assert not any(case.early for case in draw_beats(SECTION, "p0001", 4))
 
 
-@pytest.mark.parametrize("wrong", [{"patterns": ["sinus"], "paced_share": 0.0, "sinus_share": 0.5},
-                                   {"patterns": ["lbbb", "paced-1"], "sinus_share": 0.5}])  # fmt: skip
+NO_SUCH_BEATS = (
+    {"patterns": ["sinus"], "paced_share": 0.0, "sinus_share": 0.5},
+    {"patterns": ["lbbb", "paced-1"], "sinus_share": 0.5},
+)
+
+
+@pytest.mark.parametrize("wrong", NO_SUCH_BEATS)
 def test_a_share_of_sinus_needs_such_beats(wrong):
     with pytest.raises(ValueError, match="sinus_share"):
         ImagingSettings(**wrong)
