@@ -65,7 +65,7 @@ class ToldRecording:
     @classmethod
     def of(cls, label: LabelledRecording, found: ImagedEcg, seconds: float) -> "ToldRecording":
         """What an imaged ECG says."""
-        return cls(label, found.told.pattern or NOT_REPORTED, found.people.in_distribution,
+        return cls(label, found.recorded.pattern or NOT_REPORTED, found.people.in_distribution,
                    found.check.in_distribution, found.map_is_founded, seconds)  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     patient = Patient.open(arguments.patient) if arguments.patient else None
     imaged = model.image(aligned_beat(recording), _measures(patient) if patient else None)
     imaged.write(arguments.to)
-    print("\n  ".join([imaged.line(), imaged.told.note, *imaged.warnings]), flush=True)
+    print("\n  ".join([imaged.line(), imaged.recorded.note, *imaged.warnings]), flush=True)
     if arguments.pictures:
         step("drawing")
         from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it

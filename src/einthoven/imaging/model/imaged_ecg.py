@@ -37,7 +37,7 @@ class ImagedEcg:
         apd90: [75] ms, as predicted.
         check: whether the ECG is in the distribution of the training's simulations.
         people: whether it is in the distribution of healthy people's recordings.
-        told: pattern of activation, or why none is reported.
+        recorded: pattern of activation, or why none is reported.
         explained: probability of each pattern by which the network explains the ECG; empty if it
             states none. It learned from simulations alone, so it is not reported: it serves to see
             whether the map is of the reported pattern at all.
@@ -50,7 +50,7 @@ class ImagedEcg:
     apd90: np.ndarray
     check: OutOfDistributionCheck
     people: OutOfDistributionCheck
-    told: RecordedPattern
+    recorded: RecordedPattern
     explained: Mapping[str, float]
     with_measures: bool
 
@@ -99,11 +99,11 @@ class ImagedEcg:
     @property
     def contradicts(self) -> bool:
         """Whether the network takes the reported pattern for less likely than not."""
-        if self.told.pattern is None or not self.explained:
+        if self.recorded.pattern is None or not self.explained:
             return False
         kinds = (name.partition("-")[0] for name in self.explained)
         chances = zip(kinds, self.explained.values())
-        return sum(chance for kind, chance in chances if kind == self.told.pattern) < LIKELY
+        return sum(chance for kind, chance in chances if kind == self.recorded.pattern) < LIKELY
 
     @property
     def map_is_founded(self) -> bool:
@@ -147,7 +147,7 @@ class ImagedEcg:
             "level": LEVEL,
             "total_activation_ms": dict(zip(("median", "low", "high"), self.total_ms.tolist())),
             "with_measures": self.with_measures,
-            **self.told.to_json(),
+            **self.recorded.to_json(),
             "out_of_distribution": self.people.to_json(),
             "simulations": self.check.to_json() | {"of_another_pattern": self.contradicts},
             "map_is_founded": self.map_is_founded,

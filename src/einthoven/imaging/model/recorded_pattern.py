@@ -1,4 +1,4 @@
-"""What recordings of people, labelled by physicians, say of a recorded beat.
+"""Statements on a recorded beat that labelled recordings of people allow.
 
 Two statements: whether it is like the beats of healthy people, and by which pattern of activation
 it came about. Both were calibrated on labelled recordings, not on simulations, by

@@ -208,13 +208,13 @@ def test_a_map_of_another_pattern_than_the_reported_is_not_founded(model, tmp_pa
         drawing = replace(model, predictor=predictor, card=card, ecg_distribution=wide)
         found = image(recording(), model=drawing)
         found = replace(found, people=everybody.check(found.beat))
-        assert found.told.pattern == "sinus" and found.contradicts == contradicts
+        assert found.recorded.pattern == "sinus" and found.contradicts == contradicts
         assert found.map_is_founded != contradicts
         assert any("CONTRADICTION" in text for text in found.warnings) == contradicts
         found.write(tmp_path)
         written = "".join(path.read_text() for path in tmp_path.glob("activation.[cj]s*"))
         told = json.loads((tmp_path / "activation.json").read_text())
-        assert told["pattern"] == "sinus" and told["pattern_note"] == found.told.note
+        assert told["pattern"] == "sinus" and told["pattern_note"] == found.recorded.note
         assert told["simulations"]["of_another_pattern"] == contradicts
         assert told["map_is_founded"] != contradicts
         said = " ".join([found.line(), *found.warnings, written])
