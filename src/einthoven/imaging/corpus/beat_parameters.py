@@ -1,8 +1,9 @@
 """Parameters of a simulated beat: pattern, stimulus sites, tissue."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -154,7 +155,7 @@ class BeatParameters:
     @classmethod
     def of_row(cls, pattern: str, row: np.ndarray) -> Self:
         """The beat of a pattern and a `row`; a site with a NaN is absent."""
-        tissue = dict(zip(TISSUE, map(float, row)))
+        tissue: dict[str, Any] = dict(zip(TISSUE, map(float, row)))
         rows = np.asarray(row[len(TISSUE) :], float).reshape(MAX_SITES, -1)
         sites = tuple(
             StimulusSite(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
@@ -176,7 +177,7 @@ PARAMETERS = (
 """Names of `BeatParameters.row`."""
 
 
-def _shares(section: ImagingSettings, choices: list[str]) -> list[float] | None:
+def _shares(section: ImagingSettings, choices: Sequence[str]) -> list[float] | None:
     """Probability of each pattern that is not paced; None: all alike."""
     share = section.sinus_share
     if share is None:

@@ -31,7 +31,7 @@ from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
-from einthoven.physics.electrophysiology.purkinje.tree import SITES, grow_tree
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.repolarisation import gradient_fields
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
@@ -128,7 +128,7 @@ class Simulator:
         Raises:
             BadInput, StepFailed: as `grow_tree`.
         """
-        tree = grow_tree(self.patient, PurkinjeSettings(backend=SITES, early_sites=list(early)))
+        tree = grow_tree(self.patient, PurkinjeSettings(backend="sites", early_sites=list(early)))
         patient = self.patient.with_stages(tree)
         vars(patient)["heart"] = self.patient.heart  # cached there; seconds to make again
         return replace(self, patient=patient, _graphs={})
