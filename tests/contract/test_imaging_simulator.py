@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
-from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
+from einthoven.base.config.electrophysiology import (
+    ActivationSettings,
+    PurkinjeSettings,
+    RepolarisationSettings,
+)
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSettings
@@ -27,6 +31,7 @@ from einthoven.imaging.inputs.traces import activation_index, apd90_of
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import Condition
 from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.repolarisation import apd90_field
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
@@ -163,6 +168,50 @@ def test_more_cases_leave_the_first_as_they_are():
         np.testing.assert_allclose(again.row, case.row, atol=1e-12)
         assert len(case.sites) == np.isfinite(case.row[-6 * MAX_SITES :]).sum() // 6
     assert len(PARAMETERS) == len(many[0].row)
+
+
+PEOPLE = ImagingSettings(people=True, paced_share=0.15, sinus_share=0.7)
+
+
+def test_beats_of_people_are_of_other_people_each_and_as_frequent_as_asked():
+    cases = draw_beats(PEOPLE, "p0001", 400)
+    paced = np.array([case.pattern.startswith("paced") for case in cases])
+    sinus = np.array([case.pattern == "sinus" for case in cases])
+    assert paced.mean() == pytest.approx(0.15, abs=0.06)
+    assert sinus[~paced].mean() == pytest.approx(0.7, abs=0.08)
+    for case in cases:
+        assert len({site.fascicle for site in case.early}) == 5 == len(case.early)
+        assert min(site.time_ms for site in case.early) == 0.0
+        assert case.condition == Condition(1000.0, 1.0) and case.cv_transverse <= case.cv_fiber
+    assert len({case.sigma_il for case in cases}) == len(cases)
+    assert not any(case.early for case in draw_beats(SECTION, "p0001", 4))
+
+
+NO_SUCH_BEATS = (
+    {"patterns": ["sinus"], "paced_share": 0.0, "sinus_share": 0.5},
+    {"patterns": ["lbbb", "paced-1"], "sinus_share": 0.5},
+)
+
+
+@pytest.mark.parametrize("wrong", NO_SUCH_BEATS)
+def test_a_share_of_sinus_needs_such_beats(wrong):
+    with pytest.raises(ValueError, match="sinus_share"):
+        ImagingSettings(**wrong)
+
+
+@pytest.mark.parametrize("pattern", ["sinus", "lbbb", "paced-1"])
+def test_a_person_s_beat_is_that_of_a_heart_with_its_sites(pattern):
+    """As `snakemake` makes it: purkinje.backend sites first, then the beat."""
+    case = next(case for case in draw_beats(PEOPLE, "p0001", 200) if case.pattern == pattern)
+    section = PurkinjeSettings(backend="sites", early_sites=list(case.early))
+    grown = patient().with_stages(grow_tree(patient(), section))
+    expected = Simulator.of(grown, fields()).simulate(replace(case, early=()))
+    found = simulator().simulate(case)
+    np.testing.assert_array_equal(found.tau, expected.tau)
+    np.testing.assert_array_equal(found.potentials["near"], expected.potentials["near"])
+    assert found.case.early == case.early
+    again = simulator().simulate(replace(case, early=()))  # on the heart's own trees, as before
+    assert np.abs(again.tau - found.tau).max() > 1.0
 
 
 def test_the_same_seed_gives_the_same_bytes_and_they_are_read_back(tmp_path):

@@ -1,7 +1,9 @@
 """Activation map of the ventricles from a recorded 12-lead ECG, with its uncertainty.
 
 ECG is a recording of twelve leads: WFDB (.hea), CSV, MUSE, aECG, DICOM, EDF and others
-(docs/how-to/my-recordings.md). For research only: not a medical device.
+(docs/how-to/my-recordings.md). It says whether the ECG is like those of healthy people, whether
+simulations are like it, and by which pattern it came about (sinus, a bundle branch block, paced),
+where labelled recordings allow it. For research only: not a medical device.
 
     einthoven image recording.hea --to imaged
 """
@@ -29,11 +31,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write activation.csv, .json, .npz; print one line, the note and the warnings."""
+    """Write activation.csv, .json, .npz; print one line, the pattern and the warnings."""
     from einthoven.base.core.log import step
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
-    from einthoven.imaging.model.imaged_ecg import NO_PATTERN
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
     from einthoven.physics.ecg.recordings.aligned import aligned_beat
     from einthoven.physics.ecg.recordings.read import read_recording
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     patient = Patient.open(arguments.patient) if arguments.patient else None
     imaged = model.image(aligned_beat(recording), _measures(patient) if patient else None)
     imaged.write(arguments.to)
-    print("\n  ".join([imaged.line(), NO_PATTERN, *imaged.warnings]), flush=True)
+    print("\n  ".join([imaged.line(), imaged.recorded.note, *imaged.warnings]), flush=True)
     if arguments.pictures:
         step("drawing")
         from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it

@@ -42,6 +42,12 @@ class ImagingSettings(Section):
     ]  # fmt: skip
     paced_share: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Share of beats that start at one, two or three sites of either ventricle, at any depth."""
+    sinus_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of sinus among the other beats; null: all their patterns are equally frequent."""
+    people: bool = False
+    """Whether early sites, speeds, APD90 and conductivities of each beat are those of a person of
+    the joint distribution of config/people.yaml, in place of the ranges below; the cycle is then
+    1000 ms and I_Kr normal."""
     forward_models: Annotated[list[ForwardName], Field(min_length=1)] = [
         "fem",
         "operator",
@@ -85,6 +91,13 @@ class ImagingSettings(Section):
             raise ValueError(
                 f"imaging.paced_share = {self.paced_share:g}: patterns has no other beats"
             )
+        if self.sinus_share is not None and self.paced_share < 1:
+            conducted = {name for name in self.patterns if not name.startswith("paced")}
+            lacks = "sinus" not in conducted if self.sinus_share else False
+            if lacks or (self.sinus_share < 1 and conducted == {"sinus"}):
+                raise ValueError(
+                    f"imaging.sinus_share = {self.sinus_share:g}: patterns has no such beats"
+                )
         return self
 
     @property

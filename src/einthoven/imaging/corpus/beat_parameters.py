@@ -1,12 +1,15 @@
 """Parameters of a simulated beat: pattern, stimulus sites, tissue."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from einthoven.base.config.electrophysiology import EarlySiteSettings
 from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.people import people_conductivities, people_sites, shipped_people
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.core.seeds import generator
 from einthoven.physics.electrophysiology.cells.condition import (
@@ -78,23 +81,28 @@ class BeatParameters:
     rv_to_lv_ms: float = 3.0
     endo_to_epi_ms: float = -26.0
     """APD90, see section repolarisation."""
+    early: tuple[EarlySiteSettings, ...] = ()
+    """Early sites of a person, without trees; none: the heart's own trees."""
 
     @classmethod
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
-        """A random beat within the section's ranges."""
+        """A random beat within the section's ranges, or of a random person."""
         paced = rng.random() < section.paced_share
         choices = [name for name in section.patterns if (name not in BUILT_IN) == paced]
-        pattern = str(rng.choice(choices))
+        pattern = str(rng.choice(choices, p=None if paced else _shares(section, choices)))
         low, high = np.array(list(section.ranges.values())).T
         drawn = dict(zip(section.ranges, rng.uniform(low, high).tolist()))
         shortest, longest = section.site_delay_ms
         delays = [0.0, *np.sort(rng.uniform(shortest, longest, MAX_SITES - 1)).tolist()]
         sites = tuple(replace(StimulusSite.draw(rng), time_ms=delay) for delay in delays)
+        sites = sites[: int(pattern[-1])] if paced else ()
+        if section.people:
+            return cls.of_person(pattern, sites, rng)
         slowest, fastest = section.cv_endocardium_mm_per_ms
         cv_fiber = drawn["cv_fiber_mm_per_ms"]
         return cls(
             pattern,
-            sites[: int(pattern[-1])] if paced else (),
+            sites,
             cv_fiber=cv_fiber,
             cv_transverse=cv_fiber * drawn["transverse_ratio"],
             cv_lv_endocardium=drawn["cv_endocardium_mm_per_ms"],
@@ -105,6 +113,31 @@ class BeatParameters:
             i_kr_factor=float(rng.choice(I_KR_FACTORS)),
             cycle_length_ms=float(rng.choice(CYCLE_LENGTHS_MS)),
             **{name: drawn[name] for name in DURATIONS},
+        )
+
+    @classmethod
+    def of_person(
+        cls, pattern: str, sites: tuple[StimulusSite, ...], rng: np.random.Generator
+    ) -> Self:
+        """A beat of a random person at the baseline's cycle length.
+
+        Args:
+            pattern: of activation. sites: of stimulation, for a paced one.
+        """
+        drawn = shipped_people().draw(rng)
+        sigma = people_conductivities(drawn)
+        return cls(
+            pattern,
+            sites,
+            cv_fiber=drawn["cv_fiber_mm_per_ms"],
+            cv_transverse=drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"],
+            cv_lv_endocardium=drawn["cv_lv_endocardium_mm_per_ms"],
+            cv_rv_endocardium=drawn["cv_rv_endocardium_mm_per_ms"],
+            sigma_il=sigma["sigma_il_s_per_m"],
+            sigma_it=sigma["sigma_it_s_per_m"],
+            apd_mean_ms=drawn["apd_mean_ms"],
+            **{name: drawn[f"apd_{name}"] for name in DURATIONS if name != "apd_mean_ms"},
+            early=tuple(EarlySiteSettings(**site) for site in people_sites(drawn)),
         )
 
     @property
@@ -122,7 +155,7 @@ class BeatParameters:
     @classmethod
     def of_row(cls, pattern: str, row: np.ndarray) -> Self:
         """The beat of a pattern and a `row`; a site with a NaN is absent."""
-        tissue = dict(zip(TISSUE, map(float, row)))
+        tissue: dict[str, Any] = dict(zip(TISSUE, map(float, row)))
         rows = np.asarray(row[len(TISSUE) :], float).reshape(MAX_SITES, -1)
         sites = tuple(
             StimulusSite(float(z), math.atan2(sin, cos), float(rho), float(nu), float(time))
@@ -132,7 +165,9 @@ class BeatParameters:
 
 
 TISSUE = tuple(
-    field.name for field in fields(BeatParameters) if field.name not in ("pattern", "sites")
+    field.name
+    for field in fields(BeatParameters)
+    if field.name not in ("pattern", "sites", "early")
 )
 DURATIONS = tuple(name for name in TISSUE if name.endswith("_ms") and name != "cycle_length_ms")
 PARAMETERS = (
@@ -140,6 +175,15 @@ PARAMETERS = (
     *(f"site{k + 1}_{name}" for k in range(MAX_SITES) for name in SITE_COLUMNS),
 )
 """Names of `BeatParameters.row`."""
+
+
+def _shares(section: ImagingSettings, choices: Sequence[str]) -> list[float] | None:
+    """Probability of each pattern that is not paced; None: all alike."""
+    share = section.sinus_share
+    if share is None:
+        return None
+    return [share if name == "sinus" else (1 - share) / sum(other != "sinus" for other in choices)
+            for name in choices]  # fmt: skip
 
 
 def hide_absent_sites(parameters: np.ndarray, pattern: np.ndarray) -> None:

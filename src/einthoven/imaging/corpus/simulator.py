@@ -13,7 +13,12 @@ from typing import Self
 import numpy as np
 from scipy.spatial import cKDTree
 
-from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
+from einthoven.base.config.electrophysiology import (
+    ActivationSettings,
+    EarlySiteSettings,
+    PurkinjeSettings,
+    RepolarisationSettings,
+)
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
@@ -26,6 +31,7 @@ from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
+from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.repolarisation import gradient_fields
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
@@ -105,6 +111,9 @@ class Simulator:
         Raises:
             BadInput: a cycle length or a factor on I_Kr for which there are no action potentials.
         """
+        if case.early:
+            found = self.with_early_sites(case.early).simulate(replace(case, early=()))
+            return replace(found, case=replace(found.case, early=case.early))
         case, sources = self._started(case)
         speeds = speed_tensor_sq(self.patient.fibers.f0, case.cv_fiber, case.cv_transverse)
         graph = self._network(case).at(
@@ -112,6 +121,17 @@ class Simulator:
         )
         tau = first_arrival(self.muscle.with_speeds(speeds), graph, sources).activation_time
         return self.beat(case, tau - tau.min())
+
+    def with_early_sites(self, early: tuple[EarlySiteSettings, ...]) -> Self:
+        """The same heart activated from early sites, without trees.
+
+        Raises:
+            BadInput, StepFailed: as `grow_tree`.
+        """
+        tree = grow_tree(self.patient, PurkinjeSettings(backend="sites", early_sites=list(early)))
+        patient = self.patient.with_stages(tree)
+        vars(patient)["heart"] = self.patient.heart  # cached there; seconds to make again
+        return replace(self, patient=patient, _graphs={})
 
     def beat(self, case: BeatParameters, tau: np.ndarray) -> SimulatedBeat:
         """Beat of a case's cells and conductivities at given activation times [node] ms.

@@ -24,6 +24,7 @@ from einthoven.imaging.model.predictors import (
     PlacedBeat,
     ResidualPredictor,
 )
+from einthoven.imaging.model.recorded_pattern import shipped_patterns
 from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
 
@@ -94,7 +95,7 @@ class ImagingModel:
         Raises:
             BadInput: measures that are missing, or that the model does not take.
         """
-        placed = self.placed(beat, measures)
+        placed, patterns = self.placed(beat, measures), shipped_patterns()
         drawn = self.predictor.draw(placed)
         return ImagedEcg(
             beat,
@@ -102,6 +103,9 @@ class ImagingModel:
             drawn.activation_time,
             drawn.apd90,
             self.ecg_distribution.check(placed.from_onset),
+            patterns.check(beat),
+            patterns.pattern(beat),
+            drawn.pattern,
             measures is not None,
         )
 

@@ -48,7 +48,7 @@ class MapDraws(NamedTuple):
     """[75] ms."""
     pattern: dict[str, float]
     """Probability of each activation pattern of a simulated beat, which is not reported of a
-    recording (`imaged_ecg.NO_PATTERN`); empty if the network states none."""
+    recording (`recorded_pattern` is); empty if the network states none."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,7 +89,9 @@ class TwinMaker:
             BadInput: shapes that do not fit, NaN, or a flat ECG.
         """
         check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), len(time)))
-        section, name = self.config.imaging, self.patient.name
+        # a twin is fitted on the heart's own trees, so its beats have no early sites of their own
+        section = self.config.imaging.model_copy(update={"people": False})
+        name = self.patient.name
         drawn = [BeatParameters.draw(section, generator(searched.seed, name, "twin", k))
                  for k in range(0 if first else searched.n_first)]  # fmt: skip
         target = TwinTarget(self.simulator, "", ecg[INDEPENDENT_ROWS].astype(float), time, searched)

@@ -11,7 +11,6 @@ from helpers.ecg import COMPLEXES, T_MV, synthetic_beat
 from helpers.recordings import ellipsoid
 
 from einthoven.app.cli import main
-from einthoven.base.config.imaging import PATTERNS
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import LEADS
@@ -19,15 +18,21 @@ from einthoven.base.plots.style import write_figures
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
 from einthoven.imaging.inputs.points import NAMES
 from einthoven.imaging.model.ecg_distribution import EcgDistribution
-from einthoven.imaging.model.imaged_ecg import HEADER, NO_PATTERN, WARNING
+from einthoven.imaging.model.imaged_ecg import HEADER, WARNING
 from einthoven.imaging.model.imaging_model import CARD_FILE, SHIPPED, ImagingModel, image
 from einthoven.imaging.model.pictures import by_place, figures_of
 from einthoven.imaging.model.predictors import PosteriorPredictor, ResidualPredictor
+from einthoven.imaging.model.recorded_pattern import shipped_patterns
 from einthoven.imaging.model.residuals import N_NEAREST, CalibrationErrors
 from einthoven.imaging.networks.imaging_network import MapPrediction
 from einthoven.physics.ecg.recordings.recording import Recording
 
 TIME = np.arange(500.0)
+
+
+def replace_limit(patterns, limit):
+    """Patterns with another limit of the distance from healthy people's beats."""
+    return replace(patterns, healthy=replace(patterns.healthy, limit=limit))
 
 
 @pytest.fixture(autouse=True)
@@ -185,18 +190,35 @@ def test_a_network_with_draws_needs_no_residuals(model):
     assert drawing.predictor.draw(drawing.placed(found.beat, None)).pattern["sinus"] == 0.75
 
 
-def test_no_pattern_of_a_recording_is_told(model, tmp_path):
-    """Healthy adults were called paced, with the certainty that this network has."""
+class Pacing(Drawing):
+    """A network that explains a sinus beat by three sites of pacing, as the shipped one does."""
+
+    def predict(self, ecg, measures):
+        return super().predict(ecg, measures)._replace(pattern=np.array([[0.2, *[0.0] * 6, 0.8]]))
+
+
+def test_a_map_of_another_pattern_than_the_reported_is_not_founded(model, tmp_path):
+    """The network's own pattern is never reported; it only tells whether its map fits."""
     card = model.card | {"forward": "fem-recorded"}
-    drawing = replace(model, predictor=PosteriorPredictor(Drawing()), card=card)
-    found = image(recording(), model=drawing)
-    found.write(tmp_path)
-    written = "".join(path.read_text() for path in tmp_path.glob("activation.[cj]s*"))
-    told = json.loads((tmp_path / "activation.json").read_text())
-    assert told["pattern"] is None and told["pattern_note"] == NO_PATTERN
-    said = " ".join([found.line(), *found.warnings, written.replace(NO_PATTERN, "")])
-    assert not [name for name in PATTERNS if re.search(rf"\b{name}\b", said)]
-    assert not hasattr(found, "pattern")
+    limits = dict.fromkeys(model.ecg_distribution.limits, np.inf)
+    wide = replace(model.ecg_distribution, limits=limits)
+    everybody = replace_limit(shipped_patterns(), np.inf)
+    for network, contradicts in ((Drawing(), False), (Pacing(), True)):
+        predictor = PosteriorPredictor(network)
+        drawing = replace(model, predictor=predictor, card=card, ecg_distribution=wide)
+        found = image(recording(), model=drawing)
+        found = replace(found, people=everybody.check(found.beat))
+        assert found.recorded.pattern == "sinus" and found.contradicts == contradicts
+        assert found.map_is_founded != contradicts
+        assert any("CONTRADICTION" in text for text in found.warnings) == contradicts
+        found.write(tmp_path)
+        written = "".join(path.read_text() for path in tmp_path.glob("activation.[cj]s*"))
+        told = json.loads((tmp_path / "activation.json").read_text())
+        assert told["pattern"] == "sinus" and told["pattern_note"] == found.recorded.note
+        assert told["simulations"]["of_another_pattern"] == contradicts
+        assert told["map_is_founded"] != contradicts
+        said = " ".join([found.line(), *found.warnings, written])
+        assert not re.search(r"\bpaced-[123]\b", said)
 
 
 def test_a_network_without_draws_is_packed_with_its_residuals(ecg_distribution, tmp_path):
@@ -223,8 +245,11 @@ def test_a_recording_of_another_kind_is_told(model):
     model = replace(model, ecg_distribution=replace(model.ecg_distribution, limits={"ecg_sd": 0.01,
                     "ecg_residual_percent": 0.01}))  # fmt: skip
     found = image(recording(), model=model)
-    assert "OUT OF DISTRIBUTION" in found.warnings[0]
-    assert found.line().endswith("; OUT OF DISTRIBUTION")
+    assert any("NOT FOUNDED" in text for text in found.warnings) and not found.map_is_founded
+    assert found.line().endswith("; simulations like it: NO")
+    odd = replace(found, people=replace_limit(shipped_patterns(), 0.0).check(found.beat))
+    assert any("OUT OF DISTRIBUTION: people_sd" in text for text in odd.warnings)
+    assert "; OUT OF DISTRIBUTION of healthy people's ECGs" in odd.line()
 
 
 def test_command(model, tmp_path, capsys, monkeypatch):
@@ -239,7 +264,10 @@ def test_command(model, tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert printed.startswith("rhythm: activation lasts")
     assert "Not a medical device" in printed and (tmp_path / "activation.csv").exists()
-    assert NO_PATTERN in printed and "distribution" in printed.splitlines()[0].lower()
+    assert (
+        "  pattern: " in printed.splitlines()[1]
+        and "distribution" in printed.splitlines()[0].lower()
+    )
     assert not drawn
     pictures = [*arguments, "--rate-hz", "1000", "--unit", "uV", "--to", str(tmp_path)]
     assert main([*pictures, "--pictures"]) == 0 and len(drawn) == 1

@@ -1,5 +1,6 @@
 """The shipped imaging model: what its card states, the tutorial, and two real recordings."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,7 @@ from helpers.imported_hearts import data_file
 from helpers.tutorials import run_tutorial
 
 from einthoven.app.cli import main
-from einthoven.base.config.imaging import PATTERNS
-from einthoven.imaging.model.imaged_ecg import NO_PATTERN, WARNING
+from einthoven.imaging.model.imaged_ecg import WARNING
 from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel, image
 from einthoven.physics.ecg.recordings.read import read_recording
 
@@ -51,18 +51,22 @@ def test_real_recordings_are_imaged_with_their_uncertainty_and_the_warning(model
     low, high = found.interval
     assert (high - low).min() > 2.0 and np.isfinite(found.samples).all()
     assert found.warnings[-1] == WARNING
-    assert found.check.in_distribution or "OUT OF DISTRIBUTION" in found.warnings[-2]
+    said = " ".join(found.warnings)
+    assert found.people.in_distribution != ("OUT OF DISTRIBUTION" in said)
+    assert found.check.in_distribution != ("NOT FOUNDED" in said)
     assert found.line().endswith(f"; {found.verdict}")
     assert 40 < found.total_ms[0] < 250
 
 
 @pytest.mark.parametrize("number", [1, 69, 129])
 def test_healthy_adults_are_called_paced_by_nothing_that_is_written(number, tmp_path, capsys):
-    """The model takes each for three sites of pacing."""
+    """The network takes each for three sites of pacing; labelled recordings say sinus."""
     path = data_file(f"ptb-xl/records500/{number:05d}_hr.hea")
     assert main(["image", str(path), "--to", str(tmp_path)]) == 0
     written = [file.read_text() for file in tmp_path.glob("activation.[cj]s*")]
-    said = "".join([capsys.readouterr().out, *written]).replace(NO_PATTERN, "")
-    assert re.search("; in distribution|; OUT OF DISTRIBUTION", said) and len(written) == 2
-    assert not [name for name in PATTERNS if re.search(rf"\b{name}\b", said)]
+    said = "".join([capsys.readouterr().out, *written])
+    assert "; in distribution of healthy people's ECGs; simulations like it: " in said
+    assert "pattern: sinus" in said and not re.search(r"\bpaced-[123]\b", said)
+    told = json.loads((tmp_path / "activation.json").read_text())
+    assert told["pattern"] == "sinus" and told["map_is_founded"] is False
     assert {file.suffix for file in tmp_path.iterdir()} == {".csv", ".json", ".npz"}

@@ -26,15 +26,21 @@ class EarlyRoot(NamedTuple):
 
 
 def early_roots(
-    heart: Heart, coordinates: Coordinates, sites: list[EarlySiteSettings]
+    heart: Heart, coordinates: Coordinates, sites: list[EarlySiteSettings], *, grows: bool = True
 ) -> dict[int, list[EarlyRoot]]:
     """Roots on both endocardia: {-1: LV, +1: RV}, in the order of the sites.
 
     The right bundle reaches the muscle on the free wall, over the moderator band, and with fascicle
     right-septal on the right side of the septum.
 
+    Args:
+        heart, coordinates: of the patient. sites: where fascicles end.
+        grows: whether trees grow from the roots, which head for a place below them; sites alone
+            may be as low as the heart is.
+
     Raises:
-        StepFailed: an endocardium has no node, or there is none below a site.
+        StepFailed: an endocardium has no node, or there is none below a site from which a tree
+            grows.
     """
     roots: dict[int, list[EarlyRoot]] = {side: [] for side in SIDES}
     for site in sites:
@@ -51,7 +57,7 @@ def early_roots(
         angle = float(np.radians(site.phi_deg))
         places = [(site.z, angle), (max(site.z - DOWN, LEAST_Z), angle)]
         ends = [nodes[coordinates.distance(nodes, *place).argmin()] for place in places]
-        if ends[0] == ends[1]:
+        if grows and ends[0] == ends[1]:
             raise StepFailed(
                 f"purkinje: no endocardial node lies below the early site {site.fascicle} at z = "
                 f"{site.z:g}: raise its z, or refine the mesh"

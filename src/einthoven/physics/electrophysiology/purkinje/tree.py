@@ -57,8 +57,10 @@ def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
     heart, seed = patient.heart, derive_seed(config.seed, patient.name, "purkinje")
     tops = {-1: config.lv_top_z, 1: config.rv_top_z}
     sides = []
-    for side, roots in early_roots(heart, patient.coordinates, config.early_sites).items():
-        if config.backend == SITES:
+    grows = config.backend != SITES
+    places = early_roots(heart, patient.coordinates, config.early_sites, grows=grows)
+    for side, roots in places.items():
+        if not grows:
             grown = _sites_alone(roots)
         else:
             surface = _below(patient, side, tops[side])
