@@ -26,6 +26,7 @@ from einthoven.base.config.learning import (
     OperatorSettings,
     RefractionSettings,
 )
+from einthoven.base.config.recording import UNRECORDED, RecordingSettings
 from einthoven.base.config.scenarios import (
     BUILT_IN,
     CHOICES,
@@ -300,6 +301,7 @@ class Config(Section):
     variation: VariationSettings = BY_DEFAULT
     atria: AtriaSettings = OFF
     ecg: EcgSettings = EcgSettings()
+    recording: RecordingSettings = UNRECORDED
     audit: AuditSettings = AuditSettings()
     sdf_samples: SdfSampleSettings = SdfSampleSettings()
     field_samples: FieldSampleSettings = FieldSampleSettings()
@@ -374,6 +376,11 @@ class Config(Section):
             )
         if unknown := sorted(set(self.atria.scenarios or []) - self.known_scenarios.keys()):
             raise ValueError(f"atria.scenarios: unknown {', '.join(unknown)}")
+        if missing := sorted(self.recording.named - set(self.ecg.scenarios)):
+            raise ValueError(
+                f"recording: {', '.join(missing)} must also be in ecg.scenarios, which makes "
+                "the beat"
+            )
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
                 f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "
