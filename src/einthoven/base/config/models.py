@@ -359,6 +359,16 @@ class Config(Section):
         names = [name for name in known if known[name].kind == RHYTHM] if given is None else given
         return self.atria.model_copy(update={"scenarios": names})
 
+    @property
+    def named_recording(self) -> RecordingSettings:
+        """The section recording with the names of the scenarios that it is about."""
+        known, given, scenarios = self.known_scenarios, self.recording, self.ecg.scenarios
+        regular = [name for name in scenarios if known[name].kind != RHYTHM]
+        return given.model_copy(update={
+            "scenarios": list(scenarios) if given.scenarios is None else given.scenarios,
+            "regular": regular if given.regular is None else given.regular,
+        })  # fmt: skip
+
     @model_validator(mode="after")
     def _recordings_have_something_beside_them(self) -> Self:
         if self.audit.recordings and "sinus" not in self.ecg.scenarios:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from einthoven.base.config.scenarios import ScenarioName
+from einthoven.base.config.atria import RHYTHM
+from einthoven.base.config.scenarios import BUILT_IN, ScenarioName
 from einthoven.base.config.section import Section, Seed, once
 
 Level = Annotated[float, Field(ge=0, le=5000)]
@@ -39,6 +40,12 @@ class RecordingSettings(Section):
     """Heart rate; the beat and its QT interval stay those of the cycle length."""
     sdnn_ms: Annotated[float, Field(ge=0, le=300)] = 29.0
     """SD of the intervals between normal beats."""
+    sdnn_spread: LogSd = 0.7
+    regular: Annotated[
+        list[ScenarioName] | None,
+        Field(description="scenarios of constant intervals; null: all that are not of kind rhythm"),
+        AfterValidator(lambda names: names and once(names)),
+    ] = None
     sinus_arrhythmia: Fraction = 0.5
     """Share of their variance that follows respiration; the rest is slow."""
     respiration_per_min: Annotated[float, Field(ge=4, le=60)] = 15.0
@@ -79,14 +86,25 @@ class RecordingSettings(Section):
     zero_phase: bool = False
     """Whether filters run forwards and backwards, as over a stored record; else as on line."""
     rate_hz: Literal[250, 500, 1000] = 500
-    lsb_uv: Annotated[float, Field(ge=0.1, le=100)] = 5.0
+    lsb_uv: Annotated[float, Field(ge=0.5, le=100)] = 5.0
     """Resolution of the stored samples."""
 
     @property
+    def n_samples(self) -> int:
+        """Number of samples of a recording."""
+        return round(self.duration_s * self.rate_hz)
+
+    @property
     def named(self) -> set[str]:
-        """Scenarios that recordings need; none where there are no recordings."""
+        """Scenarios that are named; none where there are no recordings."""
         names = [*(self.scenarios or []), *([self.ectopic] if self.ectopic else [])]
         return set(names) if self.enabled else set()
+
+    def is_regular(self, scenario: str) -> bool:
+        """Whether the beats of a scenario come at constant intervals, as a pacemaker's do."""
+        if self.regular is not None:
+            return scenario in self.regular
+        return scenario in BUILT_IN and BUILT_IN[scenario].kind != RHYTHM
 
     @model_validator(mode="after")
     def _filters_fit_the_rate(self) -> Self:
