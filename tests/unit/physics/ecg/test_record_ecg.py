@@ -1,11 +1,13 @@
 """Recordings of simulated beats: what goes in comes out, through files and the readers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from einthoven.base.config.recording import RecordingSettings
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS, STANDARD_ELECTRODES
 from einthoven.data.dataset.loaders import open_dataset
 from einthoven.data.dataset.sample import sample
 from einthoven.data.patient.patient import Patient
@@ -13,7 +15,7 @@ from einthoven.data.patient.recorded import RecordedEcg
 from einthoven.data.patient.stages import Activation, Ecg
 from einthoven.physics.ecg.delineation.delineate import delineate
 from einthoven.physics.ecg.features import EcgSample, feature_row
-from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.leads import lead_matrix, twelve_lead
 from einthoven.physics.ecg.recorder.measured_noise import NoiseMeasures, electrode_levels, typical
 from einthoven.physics.ecg.recorder.record import record_ecg
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
@@ -197,29 +199,36 @@ def test_a_missing_electrode_is_named(patient):
     keep = [k for k, name in enumerate(ecg.electrode_names) if name != "V3"]
     fields = {"electrode_names": ecg.electrode_names[keep],
               "electrode_potential": ecg.electrode_potential[:, keep]}  # fmt: skip
-    from dataclasses import replace
-
     with pytest.raises(BadInput, match="no electrode V3"):
         record(patient.with_stages(replace(ecg, **fields)))
 
 
-def test_noise_is_measured_as_it_was_made(patient):
-    """Levels of baseline, high frequencies and mains in a recording follow the settings."""
-    fixed = {"wander_spread": 0.0, "muscle_spread": 0.0, "mains_spread": 0.0, "lsb_uv": 0.5}
-    quiet, loud = (
-        NoiseMeasures.of(in_memory(record(patient, **fixed, wander_uv=31.0 * k, muscle_uv=7.5 * k,
-                                          mains_uv=20.0 * k))) for k in (1.0, 4.0)
-    )  # fmt: skip
-    for band in (None, "20 to 100 Hz"):
-        assert np.median(loud.sd_uv(band) / quiet.sd_uv(band)) == pytest.approx(4.0, rel=0.15)
-    assert np.median(loud.mains_uv / quiet.mains_uv) == pytest.approx(4.0, rel=0.15)
-    assert typical([quiet, loud])["SDNN, ms"][1] > 0
+@pytest.mark.parametrize(
+    ("level", "band", "low"),
+    [("wander_uv", None, 30.0), ("muscle_uv", "20 to 100 Hz", 7.5), ("mains_uv", "mains", 2.0)],
+)
+def test_noise_is_measured_as_it_was_made(patient, level, band, low):
+    """The measured SD or amplitude follows the setting; nothing is measured without noise."""
+    fixed = dict.fromkeys(("wander_spread", "muscle_spread", "mains_spread"), 0.0)
+
+    def measured(value):
+        settings = fixed | SILENT | {level: value, "lsb_uv": 0.5}
+        found = NoiseMeasures.of(in_memory(record(patient, **settings)))
+        return found.mains_uv if band == "mains" else found.sd_uv(band)
+
+    none, quiet, loud = (measured(value) for value in (0.0, low, 3.0 * low))
+    assert none.max() < 1.0
+    assert np.median(loud / quiet) == pytest.approx(3.0, rel=0.1)
+    assert measured(low).shape == (8,)
+
+
+def test_percentiles_of_measures_are_named_with_their_unit(patient):
+    found = typical([NoiseMeasures.of(in_memory(record(patient, seed=k))) for k in range(3)])
+    assert {name.split(", ")[-1] for name in found} == {"uV", "ms"}
+    assert all(low <= middle <= high for low, middle, high in found.values())
 
 
 def test_levels_of_electrodes_come_back_from_the_covariance_of_leads():
-    from einthoven.base.core.names import INDEPENDENT_ROWS
-    from einthoven.physics.ecg.leads import lead_matrix
-
     levels = np.arange(1.0, 10.0)
     weights = lead_matrix(STANDARD_ELECTRODES)[INDEPENDENT_ROWS]
     found, explained = electrode_levels(weights @ np.diag(levels**2) @ weights.T)

@@ -47,11 +47,11 @@ class NoiseMeasures:
             BadInput: as `averaged_beat`.
         """
         beat = averaged_beat(recording)
-        rest, rate = residual(recording, beat), recording.rate_hz
+        (rest, start), rate = residual(recording, beat), recording.rate_hz
         cycles = np.diff(np.sort(np.asarray(beat.peaks_ms)))
         return cls(
             _low_covariance(rest, rate),
-            {name: _covariance(rest, rate, band, beat) for name, band in BANDS_HZ.items()},
+            {name: _covariance((rest, start), rate, band, beat) for name, band in BANDS_HZ.items()},
             line_amplitude(rest, rate, mains_hz) * 1000.0,
             float(np.std(cycles, ddof=1)) if len(cycles) > 1 and not beat.others else float("nan"),
         )
@@ -62,20 +62,31 @@ class NoiseMeasures:
         return np.asarray(1000.0 * np.sqrt(np.diag(covariance)))
 
 
-def residual(recording: Recording, beat: AveragedBeat) -> np.ndarray:
-    """A recording without its mean beat at each place of it: [8, time] mV, without an offset."""
+def residual(recording: Recording, beat: AveragedBeat) -> tuple[np.ndarray, float]:
+    """A recording without its mean beat at each place of it.
+
+    Beats at both ends are incomplete, so that what is before the first mean beat and after the
+    last one is left out.
+
+    Returns:
+        [8, time] mV, without an offset; time of the first sample, ms.
+    """
     x = recording.ecg[INDEPENDENT_ROWS]
     time = 1000.0 / recording.rate_hz * np.arange(x.shape[1])
     mean = np.zeros_like(x)
     kinds = [(beat.ecg, beat.peaks_ms), *((kind.ecg, kind.peaks_ms) for kind in beat.others)]
     level = (beat.time >= LEVEL_MS[0]) & (beat.time <= LEVEL_MS[1])
-    for ecg, peaks in kinds:
-        rows = ecg[INDEPENDENT_ROWS]
+    placed = sorted((float(peak), k) for k, (_, peaks) in enumerate(kinds) for peak in peaks)
+    for peak, k in placed:
+        rows = kinds[k][0][INDEPENDENT_ROWS]
         rows = rows - np.median(rows[:, level], axis=1, keepdims=True)
-        for peak in np.asarray(peaks):
-            mean += [np.interp(time - peak, beat.time, row, left=0.0, right=0.0) for row in rows]
-    left = x - mean
-    return np.asarray(left - left.mean(axis=1, keepdims=True))
+        # mean beats are longer than a cycle: the next one takes the place of the end of this one
+        inside = (time >= peak + beat.time[0]) & (time <= peak + beat.time[-1])
+        mean[:, inside] = [np.interp(time[inside] - peak, beat.time, row) for row in rows]
+    first, last = placed[0][0] + beat.time[0], placed[-1][0] + beat.time[-1]
+    kept = (time >= first) & (time <= last)
+    left = (x - mean)[:, kept]
+    return left - left.mean(axis=1, keepdims=True), float(time[kept][0])
 
 
 def _low_covariance(x: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -90,11 +101,12 @@ def _low_covariance(x: np.ndarray, rate_hz: float) -> np.ndarray:
 
 
 def _covariance(
-    x: np.ndarray, rate_hz: float, band: tuple[float, float], beat: AveragedBeat
+    left: tuple[np.ndarray, float], rate_hz: float, band: tuple[float, float], beat: AveragedBeat
 ) -> np.ndarray:
-    """Covariance of a band in the rest of the cycles: [8, 8]."""
+    """Covariance of a band in the rest of the cycles: [8, 8]; `left` as of `residual`."""
+    x, start_ms = left
     filtered = sosfiltfilt(butter(3, band, "band", fs=rate_hz, output="sos"), x, axis=1)
-    time = 1000.0 / rate_hz * np.arange(x.shape[1])
+    time = start_ms + 1000.0 / rate_hz * np.arange(x.shape[1])
     peaks = np.sort(np.concatenate([beat.peaks_ms, *(kind.peaks_ms for kind in beat.others)]))
     rest = np.zeros(x.shape[1], bool)
     for peak, following in zip(peaks[:-1], peaks[1:]):
