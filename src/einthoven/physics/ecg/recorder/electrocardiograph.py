@@ -1,4 +1,4 @@
-"""What an electrocardiograph does to potentials: filters, sampling, quantisation.
+"""Filters, sampling and quantisation of an electrocardiograph.
 
 The high-pass filter is of first order, the low-pass filter of second order (Butterworth). With
 0.05 and 150 Hz they pass the tests of amplitude of IEC 60601-2-25 for diagnostic recorders
@@ -19,7 +19,7 @@ RATE_HZ = 1000.0
 HIGH_PASS_ORDER, LOW_PASS_ORDER = 1, 2
 NOTCH_QUALITY = 25.0
 LARGEST_COUNT = 32767
-"""Of 16 bits; the smallest one marks a missing sample."""
+"""Largest number of 16 bits; the smallest one marks a missing sample."""
 SETTLING_S = 10.0
 """Recorders run before the recording: three time constants of 0.05 Hz."""
 

@@ -29,7 +29,7 @@ EDGE_S = 0.5
 def record_ecg(
     patient: Patient, scenario: str, settings: RecordingSettings, sex: str | None = None
 ) -> RecordedEcg:
-    """What an electrocardiograph stores of a simulated patient.
+    """The recording of a simulated patient, as an electrocardiograph stores it.
 
     The beat of the scenario is repeated with heart-rate variability; it is always the same beat,
     with the QT interval of its cycle length. Noise is that of the nine electrodes, so that leads
@@ -75,7 +75,7 @@ def record_ecg(
 
 
 @dataclass(frozen=True, eq=False)
-class StoredBeat:
+class BeatAtElectrodes:
     """One simulated beat at the nine electrodes.
 
     Attributes:
@@ -115,8 +115,8 @@ class _Rhythm:
     """Beats of one recording and its respiration."""
 
     noise: ElectrodeNoise
-    beat: StoredBeat
-    premature: StoredBeat | None
+    beat: BeatAtElectrodes
+    premature: BeatAtElectrodes | None
     times: BeatTimes
     start_ms: float
     end_ms: float
@@ -126,7 +126,7 @@ class _Rhythm:
     @classmethod
     def of(cls, patient: Patient, scenario: str, settings: RecordingSettings) -> Self:
         """The rhythm of a patient's scenario, from before the recording until after it."""
-        beat, seed, name = StoredBeat.of(patient, scenario), settings.seed, patient.name
+        beat, seed, name = BeatAtElectrodes.of(patient, scenario), settings.seed, patient.name
         draws = generator(seed, name, "recording", "levels")
         noise = ElectrodeNoise.of_patients(settings, draws)
         spread = np.exp(settings.sdnn_spread * draws.standard_normal())
@@ -140,7 +140,7 @@ class _Rhythm:
         times = beat_times(settings, draws, (rr, sdnn), span, (breath_hz, breath))
         premature = None
         if settings.ectopic is not None:
-            premature = StoredBeat.of(patient, settings.ectopic)
+            premature = BeatAtElectrodes.of(patient, settings.ectopic)
             times = with_ectopics(times, settings, draws)
         return cls(noise, beat, premature, times, *span, breath)
 
