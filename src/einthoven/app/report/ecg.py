@@ -38,8 +38,7 @@ def ecg_section(run: FinishedRun) -> PageSection:
 def _print(run: FinishedRun, k: int) -> Picture:
     """The beat of a scenario as a print of ten seconds."""
     ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
-    cycle_ms = run.example.activation(scenario).cycle_length_ms
-    rr_ms = max(cycle_ms, float(ecg.time[-1] - ecg.time[0]))
+    rr_ms = run.example.activation(scenario).cycle_length_ms
     title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
         f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "

@@ -160,6 +160,26 @@ class Plan:
         """Activation scenarios."""
         return list(self.config.ecg.scenarios)
 
+    @property
+    def recorded(self) -> list[str]:
+        """Scenarios that are recorded as by an electrocardiograph; none if that is off."""
+        section = self.config.named_recording
+        return list(section.scenarios or []) if section.enabled else []
+
+    @property
+    def recordings(self) -> list[str]:
+        """Headers of all recordings."""
+        return [
+            f"results/recordings/{scenario}/{patient}.hea"
+            for scenario in self.recorded
+            for patient in self.everybody
+        ]
+
+    @property
+    def recording(self) -> dict[str, Any]:
+        """Settings of the recordings, with the names of their scenarios."""
+        return builtins_of(self.config.named_recording)
+
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Scenario -> its settings, built in or of section scenarios."""

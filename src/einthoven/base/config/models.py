@@ -26,6 +26,7 @@ from einthoven.base.config.learning import (
     OperatorSettings,
     RefractionSettings,
 )
+from einthoven.base.config.recording import UNRECORDED, RecordingSettings
 from einthoven.base.config.scenarios import (
     BUILT_IN,
     CHOICES,
@@ -300,6 +301,7 @@ class Config(Section):
     variation: VariationSettings = BY_DEFAULT
     atria: AtriaSettings = OFF
     ecg: EcgSettings = EcgSettings()
+    recording: RecordingSettings = UNRECORDED
     audit: AuditSettings = AuditSettings()
     sdf_samples: SdfSampleSettings = SdfSampleSettings()
     field_samples: FieldSampleSettings = FieldSampleSettings()
@@ -357,6 +359,16 @@ class Config(Section):
         names = [name for name in known if known[name].kind == RHYTHM] if given is None else given
         return self.atria.model_copy(update={"scenarios": names})
 
+    @property
+    def named_recording(self) -> RecordingSettings:
+        """The section recording with the names of the scenarios that it is about."""
+        known, given, scenarios = self.known_scenarios, self.recording, self.ecg.scenarios
+        regular = [name for name in scenarios if known[name].kind != RHYTHM]
+        return given.model_copy(update={
+            "scenarios": list(scenarios) if given.scenarios is None else given.scenarios,
+            "regular": regular if given.regular is None else given.regular,
+        })  # fmt: skip
+
     @model_validator(mode="after")
     def _recordings_have_something_beside_them(self) -> Self:
         if self.audit.recordings and "sinus" not in self.ecg.scenarios:
@@ -374,6 +386,11 @@ class Config(Section):
             )
         if unknown := sorted(set(self.atria.scenarios or []) - self.known_scenarios.keys()):
             raise ValueError(f"atria.scenarios: unknown {', '.join(unknown)}")
+        if missing := sorted(self.recording.named - set(self.ecg.scenarios)):
+            raise ValueError(
+                f"recording: {', '.join(missing)} must also be in ecg.scenarios, which makes "
+                "the beat"
+            )
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
                 f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "

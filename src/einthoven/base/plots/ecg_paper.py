@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from einthoven.base.core import check
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.beat_train import beat_train, is_covered
 from einthoven.base.core.names import LEADS
 from einthoven.base.plots.style import house_style, legend_below, look, new_figure
 
@@ -30,6 +30,7 @@ COLUMN_MS = 2500.0
 RHYTHM_LEAD = "II"
 """Lead of the ten-second strip below."""
 FIRST_QRS_MS = 300.0
+RR_MS = (200.0, 3000.0)
 EDGE_MM, LARGE_MM = 5.0, 5.0
 PULSE_MM = ((0.0, 2.5, 2.5, 7.5, 7.5, 10.0), (0.0, 0.0, 10.0, 10.0, 0.0, 0.0))
 """Calibration of 1 mV for 200 ms before each row: to the right and upwards."""
@@ -121,7 +122,8 @@ def ecg_print_figure(
 ) -> Figure:
     """Three rows of four leads, 2.5 s each, and ten seconds of lead II, of one beat repeated.
 
-    The columns follow each other in time, as in a print. Between beats, where the record has
+    The columns follow each other in time, as in a print. Beats stand at their own cycle length; a
+    P wave on the end of the T wave before it is added to it. Between beats, where the record has
     ended, leads are at zero. A lead that has not come back to zero when the record ends is left
     blank until the next beat.
 
@@ -135,22 +137,18 @@ def ecg_print_figure(
         A figure to scale: printed at its own size a large square is 5 mm, 200 ms by 0.5 mV.
 
     Raises:
-        BadInput: shapes that do not fit, or a record that is longer than from beat to beat.
+        BadInput: shapes that do not fit, or a cycle length that no heart has.
     """
     ecg = check.shape("ecg", np.asarray(ecg, float), (len(LEADS), len(time)))
-    if time[-1] - time[0] > rr_ms:
-        raise BadInput(
-            f"rr_ms = {rr_ms:g}: the record of {time[-1] - time[0]:.0f} ms is longer; "
-            "repeat it less often, or cut it"
-        )
+    check.between("rr_ms", rr_ms, *RR_MS, "ms, from beat to beat")
     rows = [*LAYOUT, (RHYTHM_LEAD,)]
-    spans = [_span(ecg, names) for names in rows]
+    beats = _repeated(time, ecg, rr_ms)
+    spans = [_span(beats[1], names) for names in rows]
     width = LEFT_MM + len(LAYOUT[0]) * COLUMN_MS / 1000 * MM_PER_S + EDGE_MM
     height = sum(up + down for down, up in spans) + 2 * EDGE_MM + LARGE_MM
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH))
     axes = figure.add_axes((0, 0, 1, 1))
     _grid(axes, width, height)
-    beats = _repeated(time, ecg, rr_ms)
     baseline = height - EDGE_MM - LARGE_MM
     for names, (down, up) in zip(rows, spans):
         baseline -= up
@@ -165,8 +163,8 @@ def ecg_print_figure(
 def _span(ecg: np.ndarray, names: Sequence[str]) -> tuple[float, float]:
     """Room below and above the baseline of a row, mm, at full large squares."""
     values = MM_PER_MV * ecg[[LEADS.index(name) for name in names]]
-    up = max(values.max() + GAP_MM, MM_PER_MV + GAP_MM)
-    down = max(-values.min(), LEAST_ROW_MM - up, 0.0)
+    up = max(np.nanmax(values) + GAP_MM, MM_PER_MV + GAP_MM)
+    down = max(-np.nanmin(values), LEAST_ROW_MM - up, 0.0)
     return float(np.ceil(down / LARGE_MM) * LARGE_MM), float(np.ceil(up / LARGE_MM) * LARGE_MM)
 
 
@@ -174,10 +172,12 @@ def _repeated(time: np.ndarray, ecg: np.ndarray, rr_ms: float) -> tuple[np.ndarr
     """Ten seconds: time [sample] ms, leads [lead, sample] mV."""
     step = float(time[1] - time[0])
     long = np.arange(0.0, len(LAYOUT[0]) * COLUMN_MS + step, step)
-    phase = (long - FIRST_QRS_MS - time[0]) % rr_ms + time[0]
-    after = np.where(np.abs(ecg[:, -1]) <= ZERO_MV, 0.0, np.nan)
-    leads = [np.interp(phase, time, lead, right=rest) for lead, rest in zip(ecg, after)]
-    return long, np.array(leads)
+    first = np.floor((long[0] - FIRST_QRS_MS - time[-1]) / rr_ms)
+    last = np.ceil((long[-1] - FIRST_QRS_MS - time[0]) / rr_ms)
+    onsets = FIRST_QRS_MS + rr_ms * np.arange(first, last + 1)
+    leads = beat_train(time, ecg, onsets, long)
+    cut_off = np.abs(ecg[:, -1:]) > ZERO_MV
+    return long, np.where(cut_off & ~is_covered(time, onsets, long), np.nan, leads)
 
 
 def _row(

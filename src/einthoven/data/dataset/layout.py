@@ -238,6 +238,12 @@ STAGE_LAYOUT: Layout = {
         Variable("source_energy", "scenario", "float64", "mS^2 mV^2 ms / mm", "C_Vm"),
         *_of("ecg", "qrs_duration", "qrs_amplitude", "feature", "feature_units", "ecg_features"),
     ),
+    "recording": (
+        LEAD,
+        Variable("recorded_ecg", "lead sample", "float32", "mV", "recording, as it was stored"),
+        Variable("beat_time", "beat", "float64", "ms", "first activation of each beat"),
+        Variable("beat_scenario", "beat", "str", "1", "scenario that each beat is of"),
+    ),
     "sdf": SDF,
     "field": (
         *_of("field", "field_points", "field_cell", *(v.name for v in FIELD[1:])),

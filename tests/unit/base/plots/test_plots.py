@@ -80,8 +80,25 @@ def test_a_print_is_to_scale():
     cut = ecg_print_figure(time, ecg, rr_ms=800.0).axes[0]
     blank = [np.isnan(line.get_ydata()).any() for line in cut.lines if len(line.get_xdata()) > 6]
     assert [name for name, gap in zip(names, blank) if gap] == ["V1"]
-    with pytest.raises(BadInput, match="rr_ms = 300: the record of 519 ms is longer"):
-        ecg_print_figure(time, np.zeros((12, len(time))), rr_ms=300.0)
+    with pytest.raises(BadInput, match="rr_ms = 100 is outside 200 to 3000; ms"):
+        ecg_print_figure(time, np.zeros((12, len(time))), rr_ms=100.0)
+
+
+def test_a_print_has_the_beats_own_rate_and_adds_what_overlaps():
+    """A P wave 200 ms before the QRS falls on the end of a T wave at 450 ms, 600 ms apart."""
+    time = np.arange(-260.0, 600.0)
+    p_wave = 0.1 * np.exp(-(((time + 200) / 30) ** 2))
+    t_wave = 0.3 * np.exp(-(((time - 420) / 30) ** 2))
+    axes = ecg_print_figure(time, np.tile(p_wave + t_wave, (12, 1)), rr_ms=600.0).axes[0]
+    assert any(text.get_text().endswith("100/min") for text in axes.texts)
+    strip = axes.lines[-1].get_xydata()
+    height = strip[:, 1] - np.median(axes.lines[-2].get_ydata()[:1])
+    at = 300.0 + 600.0 * 5 + 410.0  # between the T wave and the P wave of the next beat
+    expected = np.interp(410.0, time, t_wave) + np.interp(-190.0, time, p_wave)
+    k = np.argmin(np.abs(strip[:, 0] - strip[0, 0] - at / 1000 * 25))
+    assert height[k] / 10 == pytest.approx(expected, rel=1e-2)
+    steps = np.diff(strip[np.isclose(strip[:, 1], strip[:, 1].max(), atol=1e-6), 0])
+    np.testing.assert_allclose(steps, 0.6 * 25, atol=1e-9)
 
 
 def test_error_figures_have_units_and_every_method():

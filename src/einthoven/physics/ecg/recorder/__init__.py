@@ -1,0 +1,1 @@
+"""Recordings of simulated beats: rhythm, noise at the electrodes, electrocardiograph."""
