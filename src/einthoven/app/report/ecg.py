@@ -38,7 +38,8 @@ def ecg_section(run: FinishedRun) -> PageSection:
 def _print(run: FinishedRun, k: int) -> Picture:
     """The beat of a scenario as a print of ten seconds."""
     ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
-    cycle_ms = run.example.activation(scenario).cycle_length_ms
+    cells_ms = run.example.activation(scenario).cycle_length_ms
+    cycle_ms = ecg.cycle_length_ms[k] if ecg.cycle_length_ms else cells_ms
     rr_ms = max(cycle_ms, float(ecg.time[-1] - ecg.time[0]))
     title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
