@@ -2,7 +2,7 @@
 
 from einthoven.app.report.page import PageSection, Picture, Table
 from einthoven.app.report.run import SCENARIO_NAMES, FinishedRun
-from einthoven.base.plots.ecg_paper import ecg_figure, ecg_print_figure
+from einthoven.base.plots.ecg_paper import ecg_figure, ecg_print_figure, ends_at_rest
 from einthoven.data.patient.stages import Ecg
 
 QRS_WINDOW_MS = (-20.0, 220.0)
@@ -39,8 +39,12 @@ def _print(run: FinishedRun, k: int) -> Picture:
     """The beat of a scenario as a print of ten seconds."""
     ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
     cells_ms = run.example.activation(scenario).cycle_length_ms
-    cycle_ms = ecg.cycle_length_ms[k] if ecg.cycle_length_ms else cells_ms
-    rr_ms = max(cycle_ms, float(ecg.time[-1] - ecg.time[0]))
+    rr_ms = max(cells_ms, float(ecg.time[-1] - ecg.time[0]))
+    if ecg.cycle_length_ms:  # of the person
+        own_ms = ecg.cycle_length_ms[k]
+        rr_ms = (
+            own_ms if ends_at_rest(ecg.ecg[k]) else max(own_ms, float(ecg.time[-1] - ecg.time[0]))
+        )
     title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
         f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "

@@ -14,7 +14,6 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
-from einthoven.base.core.seeds import generator
 
 SHIPPED = Path(__file__).parent / "data" / "people.json"
 CYCLE_LENGTH = "cycle_length_ms"

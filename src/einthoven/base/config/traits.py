@@ -58,8 +58,8 @@ class PeopleTraits:
         data = read_json(path)
         try:
             ages = np.array(data["age_quantiles"], float)
-            found = cls(float(data["female_share"]), ages, data["women"], data["decade"],
-                        data["about"])  # fmt: skip
+            women, decade = dict(data["women"]), dict(data["decade"])
+            found = cls(float(data["female_share"]), ages, women, decade, data["about"])
         except (KeyError, TypeError, ValueError) as problem:
             raise BadInput(f"{path}: no traits of people ({problem})") from problem
         if ages.ndim != 1 or len(ages) < 2 or (np.diff(ages) < 0).any():

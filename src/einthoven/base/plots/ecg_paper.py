@@ -123,7 +123,8 @@ def ecg_print_figure(
 
     The columns follow each other in time, as in a print. Between beats, where the record has
     ended, leads are at zero. A lead that has not come back to zero when the record ends is left
-    blank until the next beat.
+    blank until the next beat. Where the next beat begins before the record ends, the two are added,
+    as the potentials of sources are.
 
     Args:
         time: [time] ms from the first activation.
@@ -135,10 +136,11 @@ def ecg_print_figure(
         A figure to scale: printed at its own size a large square is 5 mm, 200 ms by 0.5 mV.
 
     Raises:
-        BadInput: shapes that do not fit, or a record that is longer than from beat to beat.
+        BadInput: shapes that do not fit, or a record that is longer than from beat to beat and
+            does not end at rest.
     """
     ecg = check.shape("ecg", np.asarray(ecg, float), (len(LEADS), len(time)))
-    if time[-1] - time[0] > rr_ms:
+    if time[-1] - time[0] > rr_ms and not ends_at_rest(ecg):
         raise BadInput(
             f"rr_ms = {rr_ms:g}: the record of {time[-1] - time[0]:.0f} ms is longer; "
             "repeat it less often, or cut it"
@@ -176,8 +178,15 @@ def _repeated(time: np.ndarray, ecg: np.ndarray, rr_ms: float) -> tuple[np.ndarr
     long = np.arange(0.0, len(LAYOUT[0]) * COLUMN_MS + step, step)
     phase = (long - FIRST_QRS_MS - time[0]) % rr_ms + time[0]
     after = np.where(np.abs(ecg[:, -1]) <= ZERO_MV, 0.0, np.nan)
-    leads = [np.interp(phase, time, lead, right=rest) for lead, rest in zip(ecg, after)]
-    return long, np.array(leads)
+    leads = np.array([np.interp(phase, time, lead, right=rest) for lead, rest in zip(ecg, after)])
+    for before in np.arange(rr_ms, time[-1] - time[0], rr_ms):  # what is left of earlier beats
+        leads += [np.interp(phase + before, time, lead, right=0.0) for lead in ecg]
+    return long, leads
+
+
+def ends_at_rest(ecg: np.ndarray) -> bool:
+    """Whether all leads [lead, time] mV are at zero when the record ends."""
+    return bool((np.abs(ecg[:, -1]) <= ZERO_MV).all())
 
 
 def _row(

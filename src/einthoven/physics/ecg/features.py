@@ -52,7 +52,7 @@ class EcgSample:
     @classmethod
     def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
         """The simulated beats of a patient."""
-        cycles = ecg.cycle_length_ms or [None] * len(ecg.scenario)
+        cycles: Sequence[float | None] = ecg.cycle_length_ms or [None] * len(ecg.scenario)
         return cls(ecg.patient, {
             str(scenario): AveragedBeat(np.asarray(signal, np.float64), ecg.time, cycle, 1)
             for scenario, signal, cycle in zip(ecg.scenario, ecg.ecg, cycles, strict=True)
@@ -67,7 +67,8 @@ class FeatureRow:
         name, scenario, sex: as in `EcgSample`.
         values: feature with its unit -> value, NaN where it cannot be measured.
         trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
-        rr_ms: cycle length of a recording or a drawn person, None for a single beat. age_years: None if unknown.
+        rr_ms: cycle length of a recording or a drawn person, None for a single beat.
+        age_years: None if unknown.
     """
 
     name: str
@@ -200,7 +201,7 @@ def measured(
         ecg: [scenario, 12, time] mV. time: [time] ms. cycles: [scenario] ms from beat to beat.
     """
     values = np.full((len(ecg), len(FEATURES)), np.nan)
-    rates = cycles or [None] * len(ecg)
+    rates: Sequence[float | None] = cycles or [None] * len(ecg)
     for row, beat, cycle in zip(values, np.asarray(ecg, np.float64), rates, strict=True):
         with suppress(BadInput):
             row[:] = list(beat_features(delineate(beat, time, cycle)).values())
