@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_population import SEEN, TEST_EVERY
+from fit_population import TEST_EVERY
 from population_beats import CYCLE, NAMES, HeartInBodies, measured
 
 from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
@@ -26,21 +26,25 @@ from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.features import FEATURES, beat_features
+from einthoven.physics.ecg.features import FEATURES, beat_features, feature_name
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
 
 MOVED = (
-    "cv_fiber_mm_per_ms", "cv_lv_endocardium_mm_per_ms", "cv_rv_endocardium_mm_per_ms",
-    "apd_mean_ms", "apd_apex_to_base_ms", "apd_endo_to_epi_ms", "sigma_il_s_per_m",
+    "cv_lv_endocardium_mm_per_ms", "cv_rv_endocardium_mm_per_ms", "apd_mean_ms",
+    "apd_apex_to_base_ms", "apd_endo_to_epi_ms", "sigma_il_s_per_m",
 )  # fmt: skip
 """Variables that may differ by sex and age: speeds, durations, amplitude."""
-WANTED = (*SEEN, "qt_ms")
+AMPLITUDES = {"r_mv": ("I", "II", "V4", "V5", "V6"), "s_mv": ("V1", "V2", "V3"),
+              "t_mv": ("I", "II", "V2", "V3", "V4", "V5", "V6")}  # fmt: skip
+"""Waves that nearly everybody has."""
+WANTED = ("qrs_ms", "qt_ms",
+          *(feature_name(kind, lead) for kind, leads in AMPLITUDES.items() for lead in leads))  # fmt: skip
 SHIFT_SD = 0.5
 """SD of a shift before the data, in SDs of the variable among people."""
-INDEPENDENT_SHARE = 1.0 / 4.0
-"""Features of neighbouring leads tell the same; by it the squares are reduced."""
-LEAST_MEASURED, WORD = 0.8, {"qrs_ms": "QRS duration", "qt_ms": "QT"}
+AMPLITUDE_SHARE = 1.0 / 4.0
+"""Amplitudes of neighbouring leads tell the same; by it their squares are reduced."""
+LEAST_MEASURED, TIMES = 0.8, ("qrs_ms", "qt_ms")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +95,7 @@ class RecordedPeople:
         slope, error = np.full((2, 2, len(FEATURES)), np.nan)
         for k, values in enumerate(self.features.T):
             rows = np.isfinite(values)
-            if rows.mean() < LEAST_MEASURED or not FEATURES[k].startswith(WANTED):
+            if rows.mean() < LEAST_MEASURED or FEATURES[k] not in WANTED:
                 continue
             inverse = np.linalg.pinv(design[rows].T @ design[rows])
             found = inverse @ design[rows].T @ values[rows]
@@ -101,70 +105,78 @@ class RecordedPeople:
         return Regressed(slope, error, np.isfinite(slope).all(axis=0) & (error > 0).all(axis=0))
 
 
-def simulated(folders: list[Path], n_draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Differences of simulated features: by variable [variable, feature], by the body [feature].
+@dataclass(frozen=True, eq=False)
+class SimulatedPeople:
+    """Beats of many physiologies in bodies of both sexes.
 
-    Bodies of women less those of men, with one physiology.
+    Attributes:
+        unit: [beat, variable] standardised. heart: [beat] number of the patient.
+        female: [beat] whether the body is a woman's. features: [beat, feature].
     """
-    rng, people = np.random.default_rng(3), everyone()
-    size = len(folders), n_draws
-    units = rng.multivariate_normal(people.mean, people.covariance, size)[..., : len(NAMES)]
-    rows, own = list[np.ndarray](), list[tuple[np.ndarray, int, bool]]()
-    for number, folder in enumerate(folders):
-        patient = Patient.open(folder)
-        cohort = folder.parent.parent / "cohort" / f"{folder.name}.json"
-        sex = PatientParameters.load(cohort).sex
-        if sex is None:
-            raise BadInput(f"{cohort}: no sex; make the patients with cohort.sex: both")
-        nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-        heart = HeartInBodies.of(patient, nine.gradients(patient.heart, "recovered").grad[None])
-        for unit in units[number]:
-            if (beat := measured(next(heart.ecgs(unit)))) is not None:
-                rows.append(beat[1])
-                own.append((unit, number, sex == "female"))
-        print(f"{folder.name}, {sex}: {len(rows)} beats", flush=True)
-    unit, number, female = (np.array(column) for column in zip(*own))
-    features = np.array(rows)
-    return _slopes(unit, number, features), _of_bodies(unit, number, female, features)
+
+    unit: np.ndarray
+    heart: np.ndarray
+    female: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def make(cls, folders: list[Path], n_draws: int) -> "SimulatedPeople":
+        """Beats of `n_draws` people, drawn without sex and age, in each patient's body."""
+        rng, people = np.random.default_rng(3), everyone()
+        size = len(folders), n_draws
+        units = rng.multivariate_normal(people.mean, people.covariance, size)[..., : len(NAMES)]
+        rows = list[tuple[np.ndarray, int, bool, np.ndarray]]()
+        for number, folder in enumerate(folders):
+            patient = Patient.open(folder)
+            cohort = folder.parent.parent / "cohort" / f"{folder.name}.json"
+            sex = PatientParameters.load(cohort).sex
+            if sex is None:
+                raise BadInput(f"{cohort}: no sex; make the patients with cohort.sex: both")
+            nine = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
+            heart = HeartInBodies.of(patient, nine.gradients(patient.heart, "recovered").grad[None])
+            for unit in units[number]:
+                if (beat := measured(next(heart.ecgs(unit)))) is not None:
+                    rows.append((unit, number, sex == "female", beat[1]))
+            print(f"{folder.name}, {sex}: {len(rows)} beats", flush=True)
+        return cls(*(np.array(column) for column in zip(*rows)))
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """[variable, feature] change of a feature by one SD of the prior, within hearts."""
+        found = np.zeros((self.unit.shape[1], self.features.shape[1]))
+        for k, values in enumerate(self.features.T):
+            rows = np.isfinite(values)
+            x, y, own = self.unit[rows].copy(), values[rows].copy(), self.heart[rows]
+            for heart in np.unique(own):
+                x[own == heart] -= x[own == heart].mean(axis=0)
+                y[own == heart] -= y[own == heart].mean()
+            found[:, k] = np.linalg.lstsq(x, y, rcond=None)[0]
+        return found
+
+    def of_bodies(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Women's bodies less men's, of one physiology, and its standard error: [feature]."""
+        level = self.features - (self.unit - self.unit.mean(axis=0)) @ slopes
+        sides = [np.array([np.nanmean(level[self.heart == heart], axis=0)
+                           for heart in np.unique(self.heart[self.female == side])])
+                 for side in (True, False)]  # fmt: skip
+        error = np.sqrt(sum(np.nanvar(side, axis=0, ddof=1) / len(side) for side in sides))
+        return np.nanmean(sides[0], axis=0) - np.nanmean(sides[1], axis=0), error
 
 
-def _slopes(unit: np.ndarray, number: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """[variable, feature] change of a feature by one SD of the prior, within hearts."""
-    found = np.zeros((unit.shape[1], features.shape[1]))
-    for k, values in enumerate(features.T):
-        rows = np.isfinite(values)
-        x, y = unit[rows].copy(), values[rows].copy()
-        for heart in np.unique(number):
-            of = number[rows] == heart
-            x[of] -= x[of].mean(axis=0) if of.any() else 0.0
-            y[of] -= y[of].mean() if of.any() else 0.0
-        found[:, k] = np.linalg.lstsq(x, y, rcond=None)[0]
-    return found
-
-
-def _of_bodies(
-    unit: np.ndarray, number: np.ndarray, female: np.ndarray, features: np.ndarray
+def shift(
+    wanted: np.ndarray, error: np.ndarray, slopes: np.ndarray, share: np.ndarray
 ) -> np.ndarray:
-    """[feature] women's bodies less men's, of the mean physiology."""
-    level = features - (unit - unit.mean(axis=0)) @ _slopes(unit, number, features)
-    sides = [np.array([np.nanmean(level[number == heart], axis=0)
-                       for heart in np.unique(number[female == side])])
-             for side in (True, False)]  # fmt: skip
-    return np.nanmean(sides[0], axis=0) - np.nanmean(sides[1], axis=0)
-
-
-def shift(wanted: np.ndarray, error: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Shift [variable] of `MOVED` by which features change as wanted: ridge regression.
 
     Args:
-        wanted, error: [feature]. slopes: [variable, feature] of `MOVED`.
+        wanted, error: [feature]. slopes: [variable, feature] of `MOVED`. share: [feature] weight.
     """
     people = everyone()
     usual = np.array([people.names.index(name) for name in MOVED])
     prior = SHIFT_SD * np.sqrt(np.diag(people.covariance)[usual])
     rows = (slopes / error).T
-    left = INDEPENDENT_SHARE * rows.T @ rows + np.diag(prior**-2.0)
-    return np.linalg.solve(left, INDEPENDENT_SHARE * rows.T @ (wanted / error))
+    left = (rows.T * share) @ rows + np.diag(prior**-2.0)
+    return np.linalg.solve(left, (rows.T * share) @ (wanted / error))
 
 
 def at_all_rates(moved: np.ndarray, cycle: float) -> dict[str, float]:
@@ -199,28 +211,30 @@ def main() -> None:
     given = parser.parse_args()
     people = RecordedPeople.read(given.recordings)
     folders = sorted(p for p in given.patients.iterdir() if (p / "leadfield_b0.npz").exists())
-    slopes, bodies = simulated(folders, given.draws)
-    regressed, cycles = people.regressed, cycle_slopes(people)
-    known = regressed.known & np.isfinite(slopes).all(axis=0) & np.isfinite(bodies)
-    moved = slopes[[NAMES.index(name) for name in MOVED]]
-    found = dict[str, dict[str, float]]()
-    for number, (name, by_body) in enumerate({"women": bodies, "decade": 0 * bodies}.items()):
-        wanted, error = regressed.slope[number] - by_body, regressed.error[number]
-        best = shift(wanted[known], error[known], moved[:, known])
-        found[name] = at_all_rates(best, float(cycles[number]))
-        print(name, dict(zip(MOVED, best.round(2))))
-        for feature, words in WORD.items():
-            k = FEATURES.index(feature)
-            print(
-                f"  {words}: people {regressed.slope[number, k]:+.1f} ± {error[k]:.1f}, bodies "
-                f"{by_body[k]:+.1f}, with the shift {by_body[k] + best @ moved[:, k]:+.1f}"
-            )
-        rest = (wanted - best @ moved)[known] / error[known]
-        print(
-            f"  {known.sum()} features: squares {np.mean((wanted[known] / error[known]) ** 2):.2f}"
-            f" -> {np.mean(rest**2):.2f}"
-        )
+    found = differences(people, SimulatedPeople.make(folders, given.draws))
     write(given.out, people, found, len(folders), given.recordings.name)
+
+
+def differences(people: RecordedPeople, made: SimulatedPeople) -> dict[str, dict[str, float]]:
+    """Differences of variables by sex (`women`) and by ten years of age (`decade`)."""
+    slopes, regressed, cycles = made.slopes, people.regressed, cycle_slopes(people)
+    by_body, of_body = made.of_bodies(slopes)
+    known, none = regressed.known, np.zeros(len(FEATURES))
+    moved = slopes[[NAMES.index(name) for name in MOVED]]
+    share = np.array([1.0 if name in TIMES else AMPLITUDE_SHARE for name in FEATURES])
+    found = dict[str, dict[str, float]]()
+    sides = {"women": (by_body, of_body), "decade": (none, none)}
+    for number, (name, (bodies, uncertain)) in enumerate(sides.items()):
+        wanted = regressed.slope[number] - bodies
+        error = np.hypot(regressed.error[number], uncertain)
+        best = shift(wanted[known], error[known], moved[:, known], share[known])
+        found[name] = at_all_rates(best, float(cycles[number]))
+        print(name, dict(zip(MOVED, best.round(2).tolist())))
+        for k in np.flatnonzero(known):
+            print(f"  {FEATURES[k]}: people {regressed.slope[number, k]:+.3g} ± "
+                  f"{regressed.error[number, k]:.2g}, bodies {bodies[k]:+.3g}, with the shift "
+                  f"{bodies[k] + best @ moved[:, k]:+.3g}")  # fmt: skip
+    return found
 
 
 def write(
