@@ -38,10 +38,13 @@ MOVED = (
 AMPLITUDES = {"r_mv": ("I", "II", "V4", "V5", "V6"), "s_mv": ("V1", "V2", "V3"),
               "t_mv": ("I", "II", "V2", "V3", "V4", "V5", "V6")}  # fmt: skip
 """Waves that nearly everybody has."""
-WANTED = ("qrs_ms", "qt_ms",
-          *(feature_name(kind, lead) for kind, leads in AMPLITUDES.items() for lead in leads))  # fmt: skip
-SHIFT_SD = 0.5
-"""SD of a shift before the data, in SDs of the variable among people."""
+WANTED = (
+    "qrs_ms",
+    "qt_ms",
+    *(feature_name(kind, lead) for kind, leads in AMPLITUDES.items() for lead in leads),
+)
+SHIFT_SD = {"women": 0.5, "decade": 0.2}
+"""SD of a difference before the data, in SDs of the variables among people."""
 AMPLITUDE_SHARE = 1.0 / 4.0
 """Amplitudes of neighbouring leads tell the same; by it their squares are reduced."""
 LEAST_MEASURED, TIMES = 0.8, ("qrs_ms", "qt_ms")
@@ -163,32 +166,38 @@ class SimulatedPeople:
         return np.nanmean(sides[0], axis=0) - np.nanmean(sides[1], axis=0), error
 
 
+def followers() -> tuple[np.ndarray, np.ndarray]:
+    """What goes with `MOVED` at one cycle length: [variable, moved], and their covariance."""
+    people = everyone().given(CYCLE_LENGTH, CYCLE.centre)
+    usual = [people.names.index(name) for name in MOVED]
+    own = people.covariance[np.ix_(usual, usual)]
+    return np.linalg.solve(own, people.covariance[usual]).T, own
+
+
 def shift(
-    wanted: np.ndarray, error: np.ndarray, slopes: np.ndarray, share: np.ndarray
+    wanted: np.ndarray, error: np.ndarray, slopes: np.ndarray, share: np.ndarray, sd: float
 ) -> np.ndarray:
-    """Shift [variable] of `MOVED` by which features change as wanted: ridge regression.
+    """Shift [moved] by which features change as wanted: ridge regression, in people's covariance.
 
     Args:
-        wanted, error: [feature]. slopes: [variable, feature] of `MOVED`. share: [feature] weight.
+        wanted, error: [feature]. slopes: [moved, feature]. share: [feature] weight. sd: of the
+            shift before the data, in SDs of people.
     """
-    people = everyone()
-    usual = np.array([people.names.index(name) for name in MOVED])
-    prior = SHIFT_SD * np.sqrt(np.diag(people.covariance)[usual])
     rows = (slopes / error).T
-    left = (rows.T * share) @ rows + np.diag(prior**-2.0)
+    left = (rows.T * share) @ rows + np.linalg.inv(followers()[1]) / sd**2
     return np.linalg.solve(left, (rows.T * share) @ (wanted / error))
 
 
 def at_all_rates(moved: np.ndarray, cycle: float) -> dict[str, float]:
     """Differences of `MOVED` at one cycle length and of the cycle length: those of all variables.
 
-    What goes with the cycle length differs as well.
+    What goes with them in people differs as well.
     """
     people = everyone()
     k = people.names.index(CYCLE_LENGTH)
     along = people.covariance[:, k] / people.covariance[k, k] * cycle
     found = dict(zip(people.names, along))
-    for name, value in zip(MOVED, moved):
+    for name, value in zip(people.given(CYCLE_LENGTH, CYCLE.centre).names, followers()[0] @ moved):
         found[name] += value
     return {name: round(float(value), 4) for name, value in found.items() if abs(value) >= 5e-5}
 
@@ -220,14 +229,15 @@ def differences(people: RecordedPeople, made: SimulatedPeople) -> dict[str, dict
     slopes, regressed, cycles = made.slopes, people.regressed, cycle_slopes(people)
     by_body, of_body = made.of_bodies(slopes)
     known, none = regressed.known, np.zeros(len(FEATURES))
-    moved = slopes[[NAMES.index(name) for name in MOVED]]
+    moved = followers()[0].T @ slopes
     share = np.array([1.0 if name in TIMES else AMPLITUDE_SHARE for name in FEATURES])
     found = dict[str, dict[str, float]]()
     sides = {"women": (by_body, of_body), "decade": (none, none)}
     for number, (name, (bodies, uncertain)) in enumerate(sides.items()):
         wanted = regressed.slope[number] - bodies
         error = np.hypot(regressed.error[number], uncertain)
-        best = shift(wanted[known], error[known], moved[:, known], share[known])
+        best = shift(wanted[known], error[known], moved[:, known], share[known],
+                     SHIFT_SD[name])  # fmt: skip
         found[name] = at_all_rates(best, float(cycles[number]))
         print(name, dict(zip(MOVED, best.round(2).tolist())))
         for k in np.flatnonzero(known):
