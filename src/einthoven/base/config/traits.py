@@ -126,7 +126,7 @@ def person(seed: int, patient: str, sex: str | None = None) -> dict[str, float]:
     traits, people = _joint()
     age = traits.age(generator(seed, patient, "people", AGE).random())
     people = people.given(AGE, age)
-    people = people.without(FEMALE) if sex is None else people.given(FEMALE, float(sex == "female"))
+    people = people.without(FEMALE) if sex is None else people.given(FEMALE, float(sex == FEMALE))
     cycle = _cycle_length(people, generator(seed, patient, "people", CYCLE_LENGTH))
     drawn = people.given(CYCLE_LENGTH, cycle).draw(generator(seed, patient, "people"))
     return derived(drawn) | {CYCLE_LENGTH: cycle, AGE: age}

@@ -73,6 +73,15 @@ def test_women_and_men_differ_by_the_differences_of_the_file():
     assert both == pytest.approx(joint.without(FEMALE).mean)
 
 
+def test_women_are_drawn_as_women():
+    women, men = ([person(1, f"p{k:04d}", sex) for k in range(300)] for sex in ("female", "male"))
+    people, traits = everyone(), PeopleTraits.load()
+    k = people.names.index("apd_mean_ms")
+    expected = people.scale[k] * traits.women["apd_mean_ms"]
+    found = column(women, "apd_mean_ms") - column(men, "apd_mean_ms")
+    assert found.mean() == pytest.approx(expected, abs=4.0) and expected > 4.0
+
+
 def test_a_decade_moves_people_by_the_differences_of_the_file():
     traits = PeopleTraits.load()
     joint = traits.joint(everyone()).without(FEMALE)
