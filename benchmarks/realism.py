@@ -5,7 +5,9 @@
 PTB-XL and LUDB are folders with their sheets (`ptbxl_database.csv`, `ludb.csv`); of both only
 healthy adults are compared, one recording each, matched by heart rate, age and sex as far as both
 groups state them. The control compares the people of LUDB with those of PTB-XL, halves one half of
-PTB-XL with the other. Without `--simulated` results/ of the clone is taken.
+PTB-XL with the other. The JSON also has the P waves of the simulated people as delineated
+(`p_wave`) and how many were matched (`n_matched`), as an area of few people says little. Without
+`--simulated` results/ of the clone is taken.
 """
 
 import argparse
@@ -13,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from p_wave import INVERTED, UPRIGHT
 from tabulate import tabulate
 
 from einthoven.app.evaluation.realism.judge import judge_realism
@@ -60,12 +64,37 @@ def main() -> None:
     report(groups, options)
 
 
+def p_waves(people: PeopleEcgs) -> dict[str, float | int | None]:
+    """P waves of a group as delineated: medians, and the share with all polarities as in people.
+
+    Returns:
+        n (people in whom a P wave was found), duration_ms, amplitude_mv (II), polarity_share (of
+        these: upright in `UPRIGHT`, inverted in `INVERTED`); None where there is none.
+    """
+    column = dict(zip(people.feature_names, people.features.T))
+    found = np.isfinite(column["p_ms"])
+    if not found.any():
+        return {"n": 0, "duration_ms": None, "amplitude_mv": None, "polarity_share": None}
+    peaks = {lead: column[f"p_mv_{lead.lower()}"][found] for lead in (*UPRIGHT, *INVERTED)}
+    right = [peaks[lead] > 0 for lead in UPRIGHT] + [peaks[lead] < 0 for lead in INVERTED]
+    return {
+        "n": int(found.sum()),
+        "duration_ms": float(np.median(column["p_ms"][found])),
+        "amplitude_mv": float(np.median(column["p_mv_ii"][found])),
+        "polarity_share": float(np.all(right, axis=0).mean()),
+    }
+
+
 def report(groups: dict[str, tuple[PeopleFound, float]], options: argparse.Namespace) -> None:
     """Judge the groups and print and write what is found."""
     people: dict[str, PeopleEcgs] = {label: group.people for label, (group, _) in groups.items()}
     start = time.perf_counter()
     judged = judge_realism(**people, seed=options.seed)
-    found: dict[str, Any] = judged.found
+    matching = judged.matching
+    found: dict[str, Any] = judged.found | {
+        "p_wave": p_waves(people["simulated"]),
+        "n_matched": {"simulated": len(matching.one), "real": len(matching.other)},
+    }
     seconds = {f"read_{label}": duration for label, (_, duration) in groups.items()}
     seconds["judge"] = time.perf_counter() - start
     for header, lines in (telling_table(judged), area_table(judged)):

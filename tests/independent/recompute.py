@@ -408,6 +408,10 @@ def drawn(patients, cohort_sheet):
     for p in patients:
         if p.sigma != p.groups["field"]["conductivities"]:
             faults.append(f"{p.name}: conductivities {p.sigma} are not those of its samples")
+        traits = p.groups["ecg"].get("traits") or {}
+        for setting, value in traits.items():
+            if p.settings.get(setting) != value:
+                faults.append(f"{p.name}: {setting} of its ECG is {value:g}, not its own")
         for setting, value in p.settings.items():
             if setting in p.sigma:
                 continue

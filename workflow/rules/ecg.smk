@@ -30,6 +30,7 @@ rule ecg:
         conductivity=PLAN.settings.conductivities_of,
         repolarisation=PLAN.settings.repolarisation_of,
         atria=PLAN.settings.atria_of,
+        traits=PLAN.settings.traits_of,
         gradient=PLAN.config.leadfield.gradient,
         n_electrodes=PLAN.n_electrodes,
         source=source("ecg"),

@@ -16,7 +16,7 @@ def main(input, output, params, log):
     fields = LeadFields.gather(input.leadfield, electrodes)
     leadfield = params.conductivity | {"gradient": params.gradient}
     sections = params.section, leadfield, params.repolarisation, params.atria
-    settings = SimulationSettings.of_params(*sections)
+    settings = SimulationSettings.of_params(*sections, params.traits)
     activations = [patient.activation(scenario) for scenario in settings.ecg.scenarios]
     ecg = reference_ecg(patient, fields, activations, settings)
     ecg.save(output[0])

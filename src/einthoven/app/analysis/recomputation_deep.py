@@ -116,7 +116,7 @@ def beat_faults(patient: Patient) -> Iterator[Fault]:
         "qrs_amplitude": np.stack([qrs_amplitude(beat, time) for beat in ecg]),
     }
     if tuple(patient.ecg.needed("feature").tolist()) == FEATURES:
-        expected["ecg_features"] = measured(ecg, time)
+        expected["ecg_features"] = measured(ecg, time, patient.ecg.cycle_length_ms)
     for name, values in expected.items():
         found = patient.ecg.needed(name)
         near = np.isclose(found, values, rtol=FEATURE_TOLERANCE, atol=1e-6, equal_nan=True)

@@ -14,11 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from einthoven.app.evaluation.ecg_folders import ECG_FILE, find_files, is_patient, is_store
 from einthoven.app.evaluation.limits import SEXES
+from einthoven.app.evaluation.realism.cycles import cycle_of_config
+from einthoven.base.config.people import CYCLE_LENGTH
+from einthoven.base.config.scenarios import RhythmSettings
+from einthoven.base.config.traits import AGE
 from einthoven.base.core.errors import BadInput, EinthovenError, MissingExtra, StepFailed
 from einthoven.base.core.files import atomic
 from einthoven.base.core.log import track
@@ -132,15 +137,37 @@ def _of_store(path: Path, options: ReadOptions) -> Iterator[EcgSample]:
                 values_of(root, key)
                 for key in ("patient", "sex", "ecg/time", "ecg/scenario", "ecg/ecg")
             )
+            cycles, ages = _cycles_and_ages(root, [str(name) for name in scenarios], len(names))
     if kind == PATIENT_FORMAT:
         patient = Patient.open(path)
         yield EcgSample.of_ecg(patient.ecg, patient.parameters.sex or options.sex)
     elif kind == DATASET_FORMAT:
-        for name, sex, ecg in zip(names, sexes, np.asarray(signals, np.float64)):
-            beats = {str(s): AveragedBeat(row, time, None, 1) for s, row in zip(scenarios, ecg)}
-            yield EcgSample(str(name), beats, str(sex) if sex in SEXES else options.sex)
+        for k, (name, sex) in enumerate(zip(names, sexes)):
+            beats = {
+                str(scenario): AveragedBeat(np.asarray(row, np.float64), time, cycle, 1)
+                for scenario, row, cycle in zip(scenarios, signals[k], cycles[k])
+            }
+            known = str(sex) if sex in SEXES else options.sex
+            yield EcgSample(str(name), beats, known, ages[k])
     else:
         raise BadInput(f"{path}: not a store of einthoven; give one of results/dataset")
+
+
+def _cycles_and_ages(
+    root: Any, scenarios: Sequence[str], n_patients: int
+) -> tuple[list[list[float | None]], list[float | None]]:
+    """Cycle lengths [patient][scenario], ms, and ages [patient], years, of a consolidated store.
+
+    None where no rates and ages were drawn: then a beat is a single one.
+    """
+    settings = [str(name) for name in values_of(root, "physiology/setting")]
+    if CYCLE_LENGTH not in settings:
+        return [[None] * len(scenarios)] * n_patients, [None] * n_patients
+    values = values_of(root, "physiology/value")
+    own, ages = (values[:, settings.index(name)].tolist() for name in (CYCLE_LENGTH, AGE))
+    stated = [cycle_of_config(root.attrs.get("config"), scenario) for scenario in scenarios]
+    usual = RhythmSettings().cycle_length_ms
+    return [[cycle if its in (None, usual) else its for its in stated] for cycle in own], ages
 
 
 def _samples(path: Path, options: ReadOptions) -> Iterator[tuple[EcgSample, tuple[str, ...]]]:

@@ -7,9 +7,10 @@ from typing import Any
 from einthoven.base.config.drawn import drawn_anatomy, drawn_conductivities, drawn_mesh
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config, LeadFieldSettings
-from einthoven.base.config.people import people_conductivities, person
+from einthoven.base.config.people import people_conductivities
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.section import builtins_of
+from einthoven.base.config.traits import person_of, traits_of
 from einthoven.base.core.errors import BadInput
 from einthoven.body.imported.sheet import Row
 
@@ -51,6 +52,7 @@ class PatientSettings:
         atria = self.config.named_atria
         return {
             name: self.physiology(name).columns
+            | traits_of(self.config, name)
             | (atria.of_patient(name).columns if atria.enabled else {})
             for name in self.patients
         }
@@ -105,10 +107,10 @@ class PatientSettings:
         self, section: LeadFieldSettings, patient: str
     ) -> LeadFieldSettings:
         """The section with a person's intracellular conductivities, if people are drawn."""
-        variation = self.config.variation
-        if not variation.people:
+        drawn = person_of(self.config, patient)
+        if not drawn:
             return section
-        changes = people_conductivities(person(variation.seed, patient))
+        changes = people_conductivities(drawn)
         return section_of(LeadFieldSettings, dict(section) | changes, f"{patient}: people")
 
     def conductivities_of(self, wildcards: Any) -> dict[str, Any]:
@@ -120,6 +122,10 @@ class PatientSettings:
         """Settings of a patient's atria; empty without P waves, whatever the other keys are."""
         atria = self.config.named_atria
         return builtins_of(atria.of_patient(wildcards.patient)) if atria.enabled else {}
+
+    def traits_of(self, wildcards: Any) -> dict[str, float]:
+        """Cycle length and age of a patient; empty where people are not drawn."""
+        return traits_of(self.config, wildcards.patient)
 
     def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's repolarisation."""

@@ -14,13 +14,10 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
-from einthoven.base.core.seeds import generator
 
 SHIPPED = Path(__file__).parent / "data" / "people.json"
 CYCLE_LENGTH = "cycle_length_ms"
 """Variable that a draw is conditional on."""
-BASELINE_CYCLE_MS = 1000.0
-"""Cycle length of the baseline's action potentials, 60 beats per minute."""
 MOST_DRAWS = 1000
 FASCICLES = ("anterior", "septal", "posterior", "right", "right-septal")
 LOG, LINEAR = "log", "linear"
@@ -84,6 +81,21 @@ class PeopleDistribution:
         slope = self.covariance[rest, k] / self.covariance[k, k]
         mean = self.mean[rest] + slope * (self._standard(value, k) - self.mean[k])
         covariance = self.covariance[np.ix_(rest, rest)] - np.outer(slope, self.covariance[k, rest])
+        return self._of(rest, mean, covariance)
+
+    def without(self, name: str) -> "PeopleDistribution":
+        """The distribution of the other variables where one is not known.
+
+        Args:
+            name: the variable.
+        """
+        rest = np.delete(np.arange(len(self.names)), self.names.index(name))
+        return self._of(rest, self.mean[rest], self.covariance[np.ix_(rest, rest)])
+
+    def _of(
+        self, rest: np.ndarray, mean: np.ndarray, covariance: np.ndarray
+    ) -> "PeopleDistribution":
+        """Some of the variables, with another mean and covariance."""
         return PeopleDistribution(
             tuple(self.names[j] for j in rest), self.is_log[rest], self.centre[rest],
             self.scale[rest], self.low[rest], self.high[rest], mean, covariance, self.about,
@@ -113,27 +125,26 @@ class PeopleDistribution:
 
 
 @lru_cache
-def shipped_people() -> PeopleDistribution:
-    """The shipped distribution at the baseline's cycle length."""
-    return PeopleDistribution.load().given(CYCLE_LENGTH, BASELINE_CYCLE_MS)
+def everyone() -> PeopleDistribution:
+    """The shipped distribution, at all cycle lengths."""
+    return PeopleDistribution.load()
 
 
-def person(seed: int, patient: str) -> dict[str, float]:
-    """The physiology of a patient, which depends on nothing but the seed and the name.
+def derived(drawn: Mapping[str, float]) -> dict[str, float]:
+    """A draw with cv_transverse_mm_per_ms.
 
-    Returns:
-        variable of the shipped distribution -> value, with cv_transverse_mm_per_ms.
+    Args:
+        drawn: variable of the shipped distribution -> value.
     """
-    drawn = shipped_people().draw(generator(seed, patient, "people"))
     across = drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"]
-    return drawn | {"cv_transverse_mm_per_ms": across}
+    return {**drawn, "cv_transverse_mm_per_ms": across}
 
 
 def people_sites(drawn: Mapping[str, float]) -> list[dict[str, Any]]:
     """The section purkinje.early_sites of a person; the first of them is at time 0.
 
     Args:
-        drawn: of `person`.
+        drawn: of `traits.person`.
     """
     first = min(drawn[f"{fascicle}_time_ms"] for fascicle in FASCICLES)
     return [
@@ -147,7 +158,7 @@ def people_conductivities(drawn: Mapping[str, float]) -> dict[str, float]:
     """Intracellular conductivities of a person, S/m, by the names of section leadfield.
 
     Args:
-        drawn: of `person`.
+        drawn: of `traits.person`.
     """
     along = drawn["sigma_il_s_per_m"]
     return {"sigma_il_s_per_m": along, "sigma_it_s_per_m": along * drawn["sigma_it_share"]}

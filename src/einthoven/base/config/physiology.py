@@ -16,7 +16,8 @@ from einthoven.base.config.electrophysiology import (
 )
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config
-from einthoven.base.config.people import people_sites, person
+from einthoven.base.config.people import people_sites
+from einthoven.base.config.traits import person_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 
@@ -91,7 +92,7 @@ class Physiology:
                 repolarisation.field is homogeneous.
         """
         durations = config.repolarisation.field != "homogeneous"
-        drawn = person(config.variation.seed, patient) if config.variation.people else {}
+        drawn = person_of(config, patient)
         sites = {"early_sites": people_sites(drawn)} if drawn else _early_sites(config, patient)
         changes: dict[str, dict[str, Any]] = {
             "purkinje": sites,

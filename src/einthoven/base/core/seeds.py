@@ -14,3 +14,12 @@ def derive_seed(seed: int, *keys: str | int) -> int:
 def generator(seed: int, *keys: str | int) -> np.random.Generator:
     """A NumPy generator that depends only on the seed and the keys, never on global state."""
     return np.random.default_rng(derive_seed(seed, *keys))
+
+
+def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:
+    """Points [n, n_dimensions] in the unit cube, one in each of n slices of every axis.
+
+    SciPy's version permutes the slices in another order, which would change all cohorts.
+    """
+    slices = rng.permuted(np.tile(np.arange(n)[:, None], (1, n_dimensions)), axis=0)
+    return (slices + rng.random((n, n_dimensions))) / n

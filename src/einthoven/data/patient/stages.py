@@ -120,7 +120,7 @@ class Ecg(Stage):
     """
 
     stage = "ecg"
-    of_some = frozenset({"atria"})
+    of_some = frozenset({"atria", "cycle_length_ms", "traits"})
 
     time: np.ndarray
     """[time] ms."""
@@ -152,6 +152,15 @@ class Ecg(Stage):
     """The section `repolarisation` for this patient."""
     atria: Mapping[str, Any] | None = None
     """The section `atria` for this patient, where ECGs have P waves."""
+    cycle_length_ms: Sequence[float] | None = None
+    """[scenario] ms from beat to beat, of a patient with a heart rate of its own."""
+    traits: Mapping[str, float] | None = None
+    """`cycle_length_ms` of the sinus rhythm and `age_years`, of a patient drawn as a person."""
+
+    @property
+    def age_years(self) -> float | None:
+        """Age, if the patient has one."""
+        return None if self.traits is None else self.traits["age_years"]
 
     def needed(self, name: str) -> np.ndarray:
         """An array that only the reference of the finite elements has.

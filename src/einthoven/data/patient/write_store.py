@@ -122,7 +122,7 @@ def _physiology(patient: Patient) -> Group:
     if lacking := sorted(sections.keys() - known.keys()):
         rules = ", ".join(RULE_OF.get(name, name) for name in lacking)
         raise BadInput(f"{patient.where}: no settings of {', '.join(lacking)}; re-run {rules}")
-    columns = Physiology.read(known, str(patient.where)).columns
+    columns = Physiology.read(known, str(patient.where)).columns | dict(patient.ecg.traits or {})
     columns |= patient.lead_fields.conductivities or {}
     if (atria := patient.ecg.atria) is not None:
         columns |= section_of(AtriaSettings, atria, str(patient.where)).columns

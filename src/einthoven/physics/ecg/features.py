@@ -52,10 +52,11 @@ class EcgSample:
     @classmethod
     def of_ecg(cls, ecg: Ecg, sex: str | None = None) -> Self:
         """The simulated beats of a patient."""
+        cycles: Sequence[float | None] = ecg.cycle_length_ms or [None] * len(ecg.scenario)
         return cls(ecg.patient, {
-            str(scenario): AveragedBeat(np.asarray(signal, np.float64), ecg.time, None, 1)
-            for scenario, signal in zip(ecg.scenario, ecg.ecg)
-        }, sex)  # fmt: skip
+            str(scenario): AveragedBeat(np.asarray(signal, np.float64), ecg.time, cycle, 1)
+            for scenario, signal, cycle in zip(ecg.scenario, ecg.ecg, cycles, strict=True)
+        }, sex, ecg.age_years)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ class FeatureRow:
         name, scenario, sex: as in `EcgSample`.
         values: feature with its unit -> value, NaN where it cannot be measured.
         trace: [12, time] mV from the level at the QRS onset, at `TRACE_MS`; NaN outside the record.
-        rr_ms: cycle length of a recording, None for a single beat. age_years: None if unknown.
+        rr_ms: cycle length of a recording or a drawn person, None for a single beat.
+        age_years: None if unknown.
     """
 
     name: str
@@ -188,18 +190,21 @@ def beat_features(found: Delineation) -> dict[str, float]:
     return values
 
 
-def measured(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
+def measured(
+    ecg: np.ndarray, time: np.ndarray, cycles: Sequence[float] | None = None
+) -> np.ndarray:
     """Features of simulated beats: [scenario, feature], NaN where not measurable.
 
     A beat that cannot be delineated has only NaN.
 
     Args:
-        ecg: [scenario, 12, time] mV. time: [time] ms.
+        ecg: [scenario, 12, time] mV. time: [time] ms. cycles: [scenario] ms from beat to beat.
     """
     values = np.full((len(ecg), len(FEATURES)), np.nan)
-    for row, beat in zip(values, np.asarray(ecg, np.float64)):
+    rates: Sequence[float | None] = cycles or [None] * len(ecg)
+    for row, beat, cycle in zip(values, np.asarray(ecg, np.float64), rates, strict=True):
         with suppress(BadInput):
-            row[:] = list(beat_features(delineate(beat, time)).values())
+            row[:] = list(beat_features(delineate(beat, time, cycle)).values())
     return values
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import Config, EcgSettings, LeadFieldSettings
+from einthoven.base.config.people import CYCLE_LENGTH
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import LEADS
@@ -23,6 +25,7 @@ from einthoven.physics.ecg.p_wave import AtrialWave, time_axis
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
+NO_TRAITS: Mapping[str, float] = MappingProxyType({})
 HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
 
@@ -35,12 +38,14 @@ class SimulationSettings:
         leadfield: intracellular conductivities, and how gradients of nodal fields are taken.
         repolarisation: duration of the action potential over the heart.
         atria: the P wave; by default there is none.
+        traits: `cycle_length_ms` and `age_years` of the person, if they were drawn.
     """
 
     ecg: EcgSettings
     leadfield: LeadFieldSettings
     repolarisation: RepolarisationSettings = HOMOGENEOUS
     atria: AtriaSettings = OFF
+    traits: Mapping[str, float] = NO_TRAITS
 
     @classmethod
     def of(cls, config: Config, leadfield: LeadFieldSettings | None = None) -> Self:
@@ -50,24 +55,44 @@ class SimulationSettings:
 
     @classmethod
     def of_params(
-        cls, section: Any, conductivity: Mapping[str, Any], repolarisation: Any, atria: Any
+        cls,
+        section: Any,
+        conductivity: Mapping[str, Any],
+        repolarisation: Any,
+        atria: Any,
+        traits: Mapping[str, float] = NO_TRAITS,
     ) -> Self:
         """Settings from a rule's sections: ecg, leadfield (or a part of it), repolarisation, atria.
 
-        An empty section atria makes no P wave.
+        An empty section atria makes no P wave; without `traits` the person has no rate of its own.
         """
         return cls(
             EcgSettings.model_validate(section),
             LeadFieldSettings.model_validate(conductivity),
             RepolarisationSettings.model_validate(repolarisation),
             AtriaSettings.model_validate(atria),
+            traits,
         )
 
-    @property
-    def stored(self) -> dict[str, Any]:
-        """Sections that an ECG keeps as attributes."""
-        atria = builtins_of(self.atria) if self.atria.enabled else None
-        return {"settings": builtins_of(self.repolarisation), "atria": atria}
+    def cycle_lengths(self, activations: Sequence[Activation]) -> list[float] | None:
+        """[activation] ms from beat to beat; None where the person has no rate of its own.
+
+        It is the person's where the scenario does not state another rate than the baseline's.
+        """
+        own = self.traits.get(CYCLE_LENGTH)
+        if own is None:
+            return None
+        usual = BASELINE.cycle_length_ms
+        return [own if a.cycle_length_ms == usual else a.cycle_length_ms for a in activations]
+
+    def stored(self, activations: Sequence[Activation]) -> dict[str, Any]:
+        """Sections and traits that an ECG keeps as attributes."""
+        return {
+            "settings": builtins_of(self.repolarisation),
+            "atria": builtins_of(self.atria) if self.atria.enabled else None,
+            "cycle_length_ms": self.cycle_lengths(activations),
+            "traits": dict(self.traits) or None,
+        }
 
 
 def simulate_ecg(
@@ -96,7 +121,7 @@ def simulate_ecg(
     fields = lead_fields.gradients(patient.heart, settings.leadfield.gradient)
     sources = _Sources.of(patient, settings, lambda at: fields.in_torso(patient.mesh, at))
     ecg = sources.ecgs(patient, fields.electrode_names, fields.grad, activations)[0]
-    return replace(ecg, **settings.stored)
+    return replace(ecg, **settings.stored(activations))
 
 
 def reference_ecg(
@@ -134,8 +159,8 @@ def reference_ecg(
         qrs_amplitude=np.stack([qrs_amplitude(ecg, by_fem.time) for ecg in by_fem.ecg]),
         feature=np.array(FEATURES),
         feature_units=np.array([unit_of(name) for name in FEATURES]),
-        ecg_features=measured(by_fem.ecg, by_fem.time),
-        **settings.stored,
+        ecg_features=measured(by_fem.ecg, by_fem.time, settings.cycle_lengths(activations)),
+        **settings.stored(activations),
     )
 
 

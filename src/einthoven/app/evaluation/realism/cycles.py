@@ -50,14 +50,17 @@ def _of_store(path: Path, scenario: str) -> dict[str, float]:
     with open_store(path) as root:
         kind = root.attrs.get("format")
         if kind == DATASET_FORMAT:
-            cycle = _of_config(root.attrs.get("config"), scenario)
+            cycle = cycle_of_config(root.attrs.get("config"), scenario)
             names = values_of(root, "patient")
             return {} if cycle is None else {str(name): cycle for name in names}
     return _of_patient(path, scenario) if kind == PATIENT_FORMAT else {}
 
 
-def _of_config(config: Any, scenario: str) -> float | None:
-    """Cycle length of a scenario of the config that a consolidated store holds as JSON."""
+def cycle_of_config(config: Any, scenario: str) -> float | None:
+    """Cycle length of a scenario of the config that a consolidated store holds as JSON, ms.
+
+    None for a scenario that the config does not have.
+    """
     sections = json.loads(config) if isinstance(config, str) else {}
     defined = sections.get("scenarios", {}).get("defined", {})
     if scenario in defined:

@@ -3,10 +3,11 @@
 import numpy as np
 
 from einthoven.base.config.models import MAX_MODES, CohortSettings
+from einthoven.base.config.traits import body_unit, sex_by
 from einthoven.base.core.check import between
 from einthoven.base.core.names import patient_name
-from einthoven.base.core.seeds import generator
-from einthoven.body.anatomy.population.reference import SEXES, BodySize, load_regression
+from einthoven.base.core.seeds import generator, latin_hypercube
+from einthoven.body.anatomy.population.reference import BodySize, load_regression
 from einthoven.body.anatomy.pose import POSE
 from einthoven.body.anatomy.shape.model import HEART_ATLAS, TORSO_ATLAS
 from einthoven.data.patient.parameters import PatientParameters
@@ -56,8 +57,7 @@ def draw_patient(index: int, config: CohortSettings) -> PatientParameters:
     unit = latin_hypercube(size, 2 * MAX_MODES + len(POSE), rng)
     coeffs = config.range_sd * (2 * unit[row] - 1)
     heart, torso, pose = np.split(coeffs, [MAX_MODES, 2 * MAX_MODES])
-    rng = generator(config.seed, "cohort-body", size, block)
-    body = _draw_body(latin_hypercube(size, 3, rng)[row], config)
+    body = _draw_body(body_unit(int(index), config), config)
     if body:
         heart = load_regression(HEART_ATLAS).coeffs(body, heart)
         torso = load_regression(TORSO_ATLAS).coeffs(body, torso)
@@ -78,7 +78,7 @@ def _draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
     """Sex, height and BMI of one person from uniform numbers [3], or None for any sex."""
     if config.sex == "any":
         return None
-    sex = SEXES[int(unit[0] * len(SEXES))] if config.sex == "both" else config.sex
+    sex = sex_by(unit[0]) if config.sex == "both" else config.sex
     usual = BodySize.from_sds(sex, *(config.range_sd * (2 * unit[1:] - 1)))
     values = [
         ends[0] + u * (ends[1] - ends[0]) if ends else value
@@ -87,12 +87,3 @@ def _draw_body(unit: np.ndarray, config: CohortSettings) -> BodySize | None:
         )
     ]
     return BodySize(sex, *map(float, values))
-
-
-def latin_hypercube(n: int, n_dimensions: int, rng: np.random.Generator) -> np.ndarray:
-    """Points [n, n_dimensions] in the unit cube, one in each of n slices of every axis.
-
-    SciPy's version permutes the slices in another order, which would change all cohorts.
-    """
-    slices = rng.permuted(np.tile(np.arange(n)[:, None], (1, n_dimensions)), axis=0)
-    return (slices + rng.random((n, n_dimensions))) / n
