@@ -1,7 +1,9 @@
 """The joint distribution of a healthy adult's physiology, fitted to recorded ECGs.
 
 `data/people.json` holds it: a normal distribution of standardised variables, within the limits of
-the prior. `tools/fit_population.py` makes it; docs/explanation/population.md says from what.
+the prior. `tools/fit_population.py` makes it; docs/explanation/population.md says from what. Its
+part `plateau` is the distribution of plateaus, fitted afterwards (`tools/fit_plateaus.py`) and
+independent of the other variables.
 """
 
 from collections.abc import Mapping
@@ -56,7 +58,24 @@ class PeopleDistribution:
         Raises:
             BadInput: no such file, or one that is no such distribution.
         """
+        return cls._of(read_json(path), str(path))
+
+    @classmethod
+    def load_plateaus(cls, path: Path = SHIPPED) -> Self:
+        """Read the distribution of plateaus in the same file.
+
+        Raises:
+            BadInput: no such file, or one without that part.
+        """
         data = read_json(path)
+        try:
+            part = data["plateau"]
+        except (KeyError, TypeError) as problem:
+            raise BadInput(f"{path}: not a distribution of people (no part plateau)") from problem
+        return cls._of(part, f"{path}: plateau")
+
+    @classmethod
+    def _of(cls, data: Any, path: str) -> Self:
         try:
             rows = data["variables"]
             column = lambda key: np.array([row[key] for row in rows], float)  # noqa: E731
@@ -118,13 +137,21 @@ def shipped_people() -> PeopleDistribution:
     return PeopleDistribution.load().given(CYCLE_LENGTH, BASELINE_CYCLE_MS)
 
 
+@lru_cache
+def shipped_plateaus() -> PeopleDistribution:
+    """The shipped distribution of plateaus."""
+    return PeopleDistribution.load_plateaus()
+
+
 def person(seed: int, patient: str) -> dict[str, float]:
     """The physiology of a patient, which depends on nothing but the seed and the name.
 
     Returns:
-        variable of the shipped distribution -> value, with cv_transverse_mm_per_ms.
+        variable of the shipped distributions -> value, with cv_transverse_mm_per_ms.
     """
     drawn = shipped_people().draw(generator(seed, patient, "people"))
+    # a generator of its own: with other plateaus a person remains the same otherwise
+    drawn |= shipped_plateaus().draw(generator(seed, patient, "people", "plateau"))
     across = drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"]
     return drawn | {"cv_transverse_mm_per_ms": across}
 
@@ -141,6 +168,15 @@ def people_sites(drawn: Mapping[str, float]) -> list[dict[str, Any]]:
          "time_ms": drawn[f"{fascicle}_time_ms"] - first}
         for fascicle in FASCICLES
     ]  # fmt: skip
+
+
+def people_plateaus(drawn: Mapping[str, float]) -> dict[str, float]:
+    """Plateaus of a person by the names of section repolarisation.
+
+    Args:
+        drawn: of `person`.
+    """
+    return {name: value for name, value in drawn.items() if name.startswith("plateau_")}
 
 
 def people_conductivities(drawn: Mapping[str, float]) -> dict[str, float]:

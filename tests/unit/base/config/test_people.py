@@ -13,6 +13,7 @@ from einthoven.base.config.people import (
     SHIPPED,
     PeopleDistribution,
     people_conductivities,
+    people_plateaus,
     people_sites,
     person,
     shipped_people,
@@ -112,6 +113,37 @@ def test_every_drawn_person_has_valid_settings():
 def test_refuses_settings_that_contradict_people(sections, message):
     with pytest.raises(BadInput, match=message):
         validate(sections)
+
+
+def test_plateaus_of_people_are_drawn_apart():
+    """Other plateaus leave a person's other values as they were."""
+    config, plateaus = validate(PEOPLE), PeopleDistribution.load_plateaus()
+    drawn = person(config.variation.seed, "p0001")
+    rest = shipped_people().draw(generator(config.variation.seed, "p0001", "people"))
+    assert rest == {name: drawn[name] for name in rest}
+    assert set(people_plateaus(drawn)) == set(plateaus.names) == drawn.keys() - rest.keys() - {
+        "cv_transverse_mm_per_ms"
+    }  # fmt: skip
+    found = Physiology.of(config, "p0001")
+    assert found.repolarisation.plateaus_differ
+    for name, value in people_plateaus(drawn).items():
+        assert getattr(found.repolarisation, name) == found.columns[name] == value
+    without = Physiology.of(validate({}), "p0001")
+    assert not without.repolarisation.plateaus_differ
+    assert not [name for name in without.columns if name.startswith("plateau")]
+
+
+def test_a_file_without_plateaus_is_refused(tmp_path):
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps({"variables": []}))
+    with pytest.raises(BadInput, match="no part plateau"):
+        PeopleDistribution.load_plateaus(path)
+
+
+def test_a_homogeneous_heart_has_one_plateau():
+    own = {"field": "homogeneous", "plateau_mean": 0.3}
+    with pytest.raises(BadInput, match="plateau_ keys need field: gradients"):
+        validate({"repolarisation": own})
 
 
 def test_without_people_nothing_is_drawn_from_them():
