@@ -84,11 +84,14 @@ def is_stable(y: np.ndarray, cell: Conductances, cycle_ms: float) -> bool:
 
 
 def members(
-    condition: Condition, factors: Sequence[float] = FACTORS, cell_of: CellOf = conductances
+    condition: Condition,
+    factors: Sequence[float] = FACTORS,
+    cell_of: CellOf = conductances,
+    start: np.ndarray | None = None,
 ) -> dict[float, tuple[np.ndarray, np.ndarray]]:
     """I_Ks factor -> action potential at the times of the template's table, state before it.
 
-    From factor one outwards.
+    From factor one outwards; `start` is a state near that of factor one, the template's if None.
 
     Raises:
         StepFailed: a member has no stable periodic state.
@@ -96,7 +99,7 @@ def members(
     found: dict[float, tuple[np.ndarray, np.ndarray]] = {}
     ordered = sorted(factors)
     ways = ([1.0, *(f for f in ordered if f > 1.0)], [f for f in reversed(ordered) if f < 1.0])
-    middle = table()["state"].copy()
+    middle = (table()["state"] if start is None else start).copy()
     for way in ways:
         y = middle
         for factor in way:

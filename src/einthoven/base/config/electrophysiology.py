@@ -43,7 +43,7 @@ class RepolarisationSettings(Section):
     plateau_mean: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the low plateau, mean over the muscle: 0 the template's plateau, 1 the low one."""
     plateau_apex_to_base: PlateauGradient = 0.0
-    """Share at the base minus that at the apex; the others likewise. A share stays within 0 to 1."""
+    """Share at the base minus that at the apex; the others likewise. Shares stay within 0 to 1."""
     plateau_rv_to_lv: PlateauGradient = 0.0
     plateau_endo_to_epi: PlateauGradient = 0.0
 
@@ -67,7 +67,7 @@ class RepolarisationSettings(Section):
     @model_validator(mode="after")
     def _plateaus_need_a_field(self) -> Self:
         if self.field == "homogeneous" and self.plateaus_differ:
-            raise ValueError("plateau_ keys need field: gradients; a homogeneous heart has one cell")
+            raise ValueError("plateau_ keys need field: gradients")
         return self
 
 
