@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from einthoven.base.config import validate
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.people import (
     BASELINE_CYCLE_MS,
     CYCLE_LENGTH,
@@ -144,6 +145,12 @@ def test_a_homogeneous_heart_has_one_plateau():
     own = {"field": "homogeneous", "plateau_mean": 0.3}
     with pytest.raises(BadInput, match="plateau_ keys need field: gradients"):
         validate({"repolarisation": own})
+
+
+def test_a_simulator_of_one_plateau_refuses_others():
+    RepolarisationSettings().needs_one_plateau("twin")
+    with pytest.raises(BadInput, match="twin: repolarisation.plateau_ keys are not 0"):
+        RepolarisationSettings(plateau_rv_to_lv=-0.3).needs_one_plateau("twin")
 
 
 def test_without_people_nothing_is_drawn_from_them():
