@@ -8,6 +8,7 @@ follow every stimulus, and its state to be stable (no alternans). 25 s of one co
 """
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from einthoven.physics.electrophysiology.cells.condition import CONDITIONS, Cond
 from einthoven.physics.electrophysiology.cells.family import apd90
 from einthoven.physics.electrophysiology.cells.template import table
 
+type CellOf = Callable[[float, float], Conductances]
+"""Factors on I_Ks and I_Kr -> conductances."""
 RECORD_MS = 1000.0
 """The beat that is kept is the last of its train: it ends at rest, not in the next upstroke."""
 TOLERANCE, MAX_BEATS, DEPTH = 2e-6, 80, 6
@@ -80,22 +83,27 @@ def is_stable(y: np.ndarray, cell: Conductances, cycle_ms: float) -> bool:
     return bool(np.isfinite(usual) and max(deviations[-2:]) < 0.1 + 0.5 * deviations[0])
 
 
-def members(condition: Condition) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+def members(
+    condition: Condition,
+    factors: Sequence[float] = FACTORS,
+    cell_of: CellOf = conductances,
+    start: np.ndarray | None = None,
+) -> dict[float, tuple[np.ndarray, np.ndarray]]:
     """I_Ks factor -> action potential at the times of the template's table, state before it.
 
-    From factor one outwards.
+    From factor one outwards; `start` is a state near that of factor one, the template's if None.
 
     Raises:
         StepFailed: a member has no stable periodic state.
     """
     found: dict[float, tuple[np.ndarray, np.ndarray]] = {}
-    ordered = sorted(FACTORS)
+    ordered = sorted(factors)
     ways = ([1.0, *(f for f in ordered if f > 1.0)], [f for f in reversed(ordered) if f < 1.0])
-    middle = table()["state"].copy()
+    middle = (table()["state"] if start is None else start).copy()
     for way in ways:
         y = middle
         for factor in way:
-            cell = conductances(factor, condition.i_kr_factor)
+            cell = cell_of(factor, condition.i_kr_factor)
             y, n = periodic_state(y, cell, condition.cycle_length_ms)
             if not is_stable(y, cell, condition.cycle_length_ms):
                 raise StepFailed(f"{condition}, I_Ks x {factor:g}: not every beat is alike")
@@ -115,20 +123,27 @@ def main() -> None:
     args = parser.parse_args()
     for condition in (c for c in CONDITIONS if c.name in args.only):
         found = members(condition)
-        factors = np.array(sorted(found, reverse=True))
-        v_m, state = (np.array([found[f][k] for f in factors]) for k in (0, 1))
-        v_m = ROUNDING_MV * np.round(v_m / ROUNDING_MV)
         out = args.folder / condition.path.name if args.folder else condition.path
-        save_arrays(
-            out,
-            {"i_ks_factor": factors, "v_m": v_m.astype(np.float32), "state": state},
-            model="ten Tusscher-Panfilov 2006, epicardial, at the times of ttp06_epi.npz",
-            cycle_ms=condition.cycle_length_ms,
-            i_kr_factor=condition.i_kr_factor,
-            step_ms=STEP_MS,
-            tolerance=TOLERANCE,
-        )
-        print(f"{out}: {len(factors)} members, {out.stat().st_size / 1000:.0f} kB", flush=True)
+        write(out, found, condition, "epicardial")
+
+
+def write(
+    out: Path, found: dict[float, tuple[np.ndarray, np.ndarray]], condition: Condition, cell: str
+) -> None:
+    """Write the table of `members`; `cell` says which cells they are."""
+    factors = np.array(sorted(found, reverse=True))
+    v_m, state = (np.array([found[f][k] for f in factors]) for k in (0, 1))
+    v_m = ROUNDING_MV * np.round(v_m / ROUNDING_MV)
+    save_arrays(
+        out,
+        {"i_ks_factor": factors, "v_m": v_m.astype(np.float32), "state": state},
+        model=f"ten Tusscher-Panfilov 2006, {cell}, at the times of ttp06_epi.npz",
+        cycle_ms=condition.cycle_length_ms,
+        i_kr_factor=condition.i_kr_factor,
+        step_ms=STEP_MS,
+        tolerance=TOLERANCE,
+    )
+    print(f"{out}: {len(factors)} members, {out.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":

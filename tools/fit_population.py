@@ -185,6 +185,8 @@ def write(path: Path, mean: np.ndarray, covariance: np.ndarray, about: dict[str,
     variables = [_variable(prior) for prior in (*PRIORS, CYCLE)]
     data = {"about": about, "variables": variables, "mean": np.round(mean, 4).tolist(),
             "covariance": np.round((covariance + covariance.T) / 2, 5).tolist()}  # fmt: skip
+    if path.exists():  # plateaus are fitted afterwards, by fit_plateaus.py
+        data |= {k: v for k, v in json.loads(path.read_text()).items() if k == "plateau"}
     path.write_text(json.dumps(data, indent=1))
 
 

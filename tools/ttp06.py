@@ -34,11 +34,12 @@ REST = np.array(
 
 
 class Conductances(NamedTuple):
-    """Conductances that differ between cells, nS/pF."""
+    """Conductances that differ between cells, nS/pF, and a factor on that of I_CaL."""
 
     ks: float
     to: float
     kr: float = 0.153
+    cal: float = 1.0
 
 
 CELL_TYPES = {
@@ -80,7 +81,7 @@ def potassium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]:
 
 
 @numba.njit(cache=True)
-def sodium_calcium_currents(y: np.ndarray) -> tuple[float, ...]:
+def sodium_calcium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]:
     """I_Na, I_bNa, I_CaL, I_bCa, I_pCa, I_NaCa, I_NaK."""
     v, ca_i, ca_ss, na_i = y[0], y[13], y[16], y[17]
     e_na, e_ca = RTF * log(NA_OUT / na_i), 0.5 * RTF * log(CA_OUT / ca_i)
@@ -89,7 +90,7 @@ def sodium_calcium_currents(y: np.ndarray) -> tuple[float, ...]:
     z = 2.0 * (v - 15.0) / RTF
     if abs(z) < 1e-7:  # the limit of z / (exp(z) - 1)
         z = 1e-7
-    i_cal = 3.98e-5 * y[7] * y[8] * y[9] * y[10] * 2.0 * FARADAY * z
+    i_cal = 3.98e-5 * g.cal * y[7] * y[8] * y[9] * y[10] * 2.0 * FARADAY * z
     i_cal *= (0.25 * ca_ss * exp(z) - CA_OUT) / (exp(z) - 1.0)
     i_bca = 0.000592 * (v - e_ca)
     i_pca = 0.1238 * ca_i / (ca_i + 0.0005)
@@ -163,7 +164,7 @@ def advance_calcium_gates(y: np.ndarray, dt: float) -> None:
 def advance(y: np.ndarray, g: Conductances, endo: bool, i_stim: float, dt: float) -> None:
     """One time step of the state, in place. i_stim in pA/pF, negative depolarises."""
     i_k1, i_to, i_kr, i_ks, i_pk = potassium_currents(y, g)
-    i_na, i_bna, i_cal, i_bca, i_pca, i_naca, i_nak = sodium_calcium_currents(y)
+    i_na, i_bna, i_cal, i_bca, i_pca, i_naca, i_nak = sodium_calcium_currents(y, g)
     advance_potassium_gates(y, endo, dt)
     advance_sodium_gates(y, dt)
     advance_calcium_gates(y, dt)

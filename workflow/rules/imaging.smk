@@ -35,6 +35,15 @@ rule imaging_simulate:
             ],
         ),
         smoothing_mm=PLAN.config.repolarisation.smoothing_mm,
+        plateaus=PLAN.part(
+            "repolarisation",
+            [
+                "plateau_apex_to_base",
+                "plateau_endo_to_epi",
+                "plateau_mean",
+                "plateau_rv_to_lv",
+            ],
+        ),
         source=source("imaging_simulate"),
     message:
         "Simulated beats of {wildcards.patient}"

@@ -1,7 +1,7 @@
 """Beats of one patient by all forward models: what imaging from the ECG learns from."""
 
 from einthoven.app.run.job import run
-from einthoven.base.config.electrophysiology import ActivationSettings
+from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
@@ -15,6 +15,7 @@ from einthoven.imaging.inputs.measures import clinical_measures
 def main(input, output, params, log):
     stages = ("anatomy", "mesh", "fibers", "purkinje", "leadfield")
     patient = Patient.of_files(**{stage: getattr(input, stage) for stage in stages})
+    RepolarisationSettings.model_validate(params.plateaus).needs_one_plateau(patient.name)
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields_of(patient, sigma, section.forward_models)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from einthoven.base.config.section import Section, Seed
+from einthoven.base.core.errors import BadInput
 
 APD_MS = (200.0, 400.0)
 """Range of the family of action potentials (electrophysiology.cells.family)."""
@@ -22,6 +23,7 @@ RIGHT = frozenset({"right", "right-septal"})
 """Fascicles that reach the endocardium of the RV."""
 SpeedShare = Annotated[float, Field(ge=0, le=0.5, description="share of the speed, >= 0, <= 0.5")]
 WidthMs = Annotated[float, Field(ge=0, le=100)]
+PlateauGradient = Annotated[float, Field(ge=-3, le=3)]
 
 
 class RepolarisationSettings(Section):
@@ -37,7 +39,36 @@ class RepolarisationSettings(Section):
     rv_to_lv_ms: GradientMs = 3.0
     endo_to_epi_ms: GradientMs = -26.0
     smoothing_mm: Annotated[float, Field(ge=0, le=20)] = 3.0
-    """Length over which electrotonic coupling smooths durations; 0: none."""
+    """Length over which electrotonic coupling smooths durations and plateaus; 0: none."""
+    plateau_mean: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the low plateau, mean over the muscle: 0 the template's plateau, 1 the low one."""
+    plateau_apex_to_base: PlateauGradient = 0.0
+    """Share at the base minus that at the apex; the others likewise. Shares stay within 0 to 1."""
+    plateau_rv_to_lv: PlateauGradient = 0.0
+    plateau_endo_to_epi: PlateauGradient = 0.0
+
+    @property
+    def plateaus_differ(self) -> bool:
+        """Whether any cell has another plateau than the template's."""
+        return any(value for key, value in self if key.startswith("plateau_"))
+
+    def needs_one_plateau(self, what: str) -> None:
+        """Refuse plateaus that differ, where a simulator knows the template's alone.
+
+        Raises:
+            BadInput: they differ; `what` is for the message.
+        """
+        if self.plateaus_differ:
+            raise BadInput(
+                f"{what}: repolarisation.plateau_ keys are not 0, but the simulator of imaging and "
+                "twins knows one plateau; set them to 0"
+            )
+
+    @model_validator(mode="after")
+    def _plateaus_need_a_field(self) -> Self:
+        if self.field == "homogeneous" and self.plateaus_differ:
+            raise ValueError("plateau_ keys need field: gradients")
+        return self
 
 
 class ActivationSettings(Section):

@@ -1,7 +1,9 @@
 """The joint distribution of a healthy adult's physiology, fitted to recorded ECGs.
 
 `data/people.json` holds it: a normal distribution of standardised variables, within the limits of
-the prior. `tools/fit_population.py` makes it; docs/explanation/population.md says from what.
+the prior. `tools/fit_population.py` makes it; docs/explanation/population.md says from what. Its
+part `plateau` is the distribution of plateaus, fitted afterwards (`tools/fit_plateaus.py`) and
+independent of the other variables.
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 
 SHIPPED = Path(__file__).parent / "data" / "people.json"
+BASELINE_CYCLE_MS = 1000.0
 CYCLE_LENGTH = "cycle_length_ms"
 """Variable that a draw is conditional on."""
 MOST_DRAWS = 1000
@@ -53,7 +56,24 @@ class PeopleDistribution:
         Raises:
             BadInput: no such file, or one that is no such distribution.
         """
+        return cls._of(read_json(path), str(path))
+
+    @classmethod
+    def load_plateaus(cls, path: Path = SHIPPED) -> Self:
+        """Read the distribution of plateaus in the same file.
+
+        Raises:
+            BadInput: no such file, or one without that part.
+        """
         data = read_json(path)
+        try:
+            part = data["plateau"]
+        except (KeyError, TypeError) as problem:
+            raise BadInput(f"{path}: not a distribution of people (no part plateau)") from problem
+        return cls._of(part, f"{path}: plateau")
+
+    @classmethod
+    def _of(cls, data: Any, path: str) -> Self:
         try:
             rows = data["variables"]
             column = lambda key: np.array([row[key] for row in rows], float)  # noqa: E731
@@ -81,7 +101,7 @@ class PeopleDistribution:
         slope = self.covariance[rest, k] / self.covariance[k, k]
         mean = self.mean[rest] + slope * (self._standard(value, k) - self.mean[k])
         covariance = self.covariance[np.ix_(rest, rest)] - np.outer(slope, self.covariance[k, rest])
-        return self._of(rest, mean, covariance)
+        return self._some(rest, mean, covariance)
 
     def without(self, name: str) -> "PeopleDistribution":
         """The distribution of the other variables where one is not known.
@@ -90,9 +110,9 @@ class PeopleDistribution:
             name: the variable.
         """
         rest = np.delete(np.arange(len(self.names)), self.names.index(name))
-        return self._of(rest, self.mean[rest], self.covariance[np.ix_(rest, rest)])
+        return self._some(rest, self.mean[rest], self.covariance[np.ix_(rest, rest)])
 
-    def _of(
+    def _some(
         self, rest: np.ndarray, mean: np.ndarray, covariance: np.ndarray
     ) -> "PeopleDistribution":
         """Some of the variables, with another mean and covariance."""
@@ -130,6 +150,18 @@ def everyone() -> PeopleDistribution:
     return PeopleDistribution.load()
 
 
+@lru_cache
+def shipped_people() -> PeopleDistribution:
+    """The shipped distribution at the baseline's cycle length."""
+    return everyone().given(CYCLE_LENGTH, BASELINE_CYCLE_MS)
+
+
+@lru_cache
+def shipped_plateaus() -> PeopleDistribution:
+    """The shipped distribution of plateaus."""
+    return PeopleDistribution.load_plateaus()
+
+
 def derived(drawn: Mapping[str, float]) -> dict[str, float]:
     """A draw with cv_transverse_mm_per_ms.
 
@@ -152,6 +184,15 @@ def people_sites(drawn: Mapping[str, float]) -> list[dict[str, Any]]:
          "time_ms": drawn[f"{fascicle}_time_ms"] - first}
         for fascicle in FASCICLES
     ]  # fmt: skip
+
+
+def people_plateaus(drawn: Mapping[str, float]) -> dict[str, float]:
+    """Plateaus of a person by the names of section repolarisation.
+
+    Args:
+        drawn: of `traits.person`.
+    """
+    return {name: value for name, value in drawn.items() if name.startswith("plateau_")}
 
 
 def people_conductivities(drawn: Mapping[str, float]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from einthoven.base.config.electrophysiology import (
 )
 from einthoven.base.config.load import section_of
 from einthoven.base.config.models import Config
-from einthoven.base.config.people import people_sites
+from einthoven.base.config.people import people_plateaus, people_sites
 from einthoven.base.config.traits import person_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
@@ -65,6 +65,8 @@ VARIED = (
     Varied("apd_endo_to_epi_ms", "repolarisation", "endo_to_epi_ms"),
 )
 """Settings that vary: to add one, add a line here and a half-width in `VariationSettings`."""
+PLATEAU_KEYS = ("mean", "apex_to_base", "rv_to_lv", "endo_to_epi")
+"""Keys plateau_* of section repolarisation: columns where plateaus differ."""
 COLUMNS = tuple(varied.column for varied in VARIED)
 SITE_KEYS = ("z", "phi_deg", "time_ms")
 """Coordinates of each early site, drawn independently: variation.site_z and so on."""
@@ -97,8 +99,10 @@ class Physiology:
         changes: dict[str, dict[str, Any]] = {
             "purkinje": sites,
             "activation": {},
-            "repolarisation": {},
+            "repolarisation": people_plateaus(drawn),
         }
+        if not durations:
+            changes["repolarisation"] = {}
         for varied in VARIED:
             if varied.section == "repolarisation" and not durations:
                 if varied.column in given:
@@ -127,7 +131,7 @@ class Physiology:
 
     @property
     def columns(self) -> dict[str, float]:
-        """Column -> effective value: `COLUMNS`, then those of the early sites.
+        """Column -> effective value: `COLUMNS`, plateaus that differ, then the early sites.
 
         The durations of a homogeneous heart are those of its one template.
         """
@@ -135,6 +139,9 @@ class Physiology:
         if self.repolarisation.field == "homogeneous":
             values |= {v.column: 0.0 for v in VARIED if v.section == "repolarisation"}
             values["apd_mean_ms"] = TEMPLATE_APD_MS
+        if self.repolarisation.plateaus_differ:
+            names = [f"plateau_{key}" for key in PLATEAU_KEYS]
+            values |= {name: float(getattr(self.repolarisation, name)) for name in names}
         return values | {
             f"site{number}_{key}": float(getattr(site, key))
             for number, site in enumerate(self.purkinje.early_sites, start=1)

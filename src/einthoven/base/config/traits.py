@@ -14,7 +14,13 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.config.models import CohortSettings, Config
-from einthoven.base.config.people import CYCLE_LENGTH, PeopleDistribution, derived, everyone
+from einthoven.base.config.people import (
+    CYCLE_LENGTH,
+    PeopleDistribution,
+    derived,
+    everyone,
+    shipped_plateaus,
+)
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
 from einthoven.base.core.seeds import generator, latin_hypercube
@@ -121,7 +127,7 @@ def person(seed: int, patient: str, sex: str | None = None) -> dict[str, float]:
         sex: female or male; None: one of all people.
 
     Returns:
-        variable of the shipped distribution -> value, with cv_transverse_mm_per_ms and age_years.
+        variable of the shipped distributions -> value, with cv_transverse_mm_per_ms and age_years.
     """
     traits, people = _joint()
     age = traits.age(generator(seed, patient, "people", AGE).random())
@@ -129,6 +135,8 @@ def person(seed: int, patient: str, sex: str | None = None) -> dict[str, float]:
     people = people.without(FEMALE) if sex is None else people.given(FEMALE, float(sex == FEMALE))
     cycle = _cycle_length(people, generator(seed, patient, "people", CYCLE_LENGTH))
     drawn = people.given(CYCLE_LENGTH, cycle).draw(generator(seed, patient, "people"))
+    # plateaus have a generator of their own, too: with others a person remains the same otherwise
+    drawn |= shipped_plateaus().draw(generator(seed, patient, "people", "plateau"))
     return derived(drawn) | {CYCLE_LENGTH: cycle, AGE: age}
 
 

@@ -63,8 +63,9 @@ class TwinMaker:
         """The maker of a patient's twins.
 
         Raises:
-            BadInput: a stage is missing, or shapes that do not fit.
+            BadInput: a stage is missing, shapes that do not fit, or plateaus that differ.
         """
+        config.repolarisation.needs_one_plateau("twin")
         return cls(patient, grad, config, Simulator.of(patient, {"": grad}, config.activation))
 
     def fit(

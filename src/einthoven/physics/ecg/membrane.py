@@ -15,14 +15,17 @@ from einthoven.physics.ecg.forward import forward_potential, source_energy
 from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition
 from einthoven.physics.electrophysiology.cells.family import (
+    REPOLARISATION_STEP_MS,
     PotentialMixture,
     action_potential,
     family,
 )
+from einthoven.physics.electrophysiology.cells.plateaus import NOTCH_STEP_MS, members_of, shares_of
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS
 from einthoven.physics.electrophysiology.repolarisation import (
     apd90_field,
     condition_of,
+    plateau_field,
     template_apd90,
 )
 from einthoven.physics.leadfield.conductivity import intracellular
@@ -35,7 +38,7 @@ class Membrane:
     Attributes:
         heart: its nodes and cells.
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
-        shares: [node, member] of the family of cells; None if all have factor one.
+        shares: [node, member] of `cells.plateaus.members_of`; None if all cells are the template.
         condition: rate and drug effect.
     """
 
@@ -58,7 +61,10 @@ class Membrane:
         durations = apd90_field(patient, repolarisation)
         # the template alone needs no family
         alike = np.array_equal(durations, np.full_like(durations, template_apd90()))
-        return cls(patient.heart, sigma_i, None if alike else family().weights(durations))
+        low = plateau_field(patient, repolarisation)
+        if alike and low is None:
+            return cls(patient.heart, sigma_i)
+        return cls(patient.heart, sigma_i, shares_of(durations, low))
 
     def during(self, activation: Activation) -> Self:
         """The same cells at the rate and with the I_Kr of an activation's scenario.
@@ -75,17 +81,22 @@ class Membrane:
 
     @cached_property
     def mixture(self) -> PotentialMixture | None:
-        """Contribution of cells with other durations to V_m = U(t - tau), or None.
+        """Contribution of cells with other durations and plateaus to V_m = U(t - tau), or None.
 
         Without it one sweep is sufficient, with bitwise the same result.
         """
-        return None if self.shares is None else family(self.condition).mixture(self.shares)
+        if self.shares is None:
+            return None
+        members = members_of(self.shares, self.condition)
+        alike = members is family(self.condition)
+        return members.mixture(self.shares, REPOLARISATION_STEP_MS if alike else NOTCH_STEP_MS)
 
     def last_repolarisation(self, tau: np.ndarray) -> float:
         """Time when all cells are 90 % repolarised, ms; tau [node] ms."""
-        members = family(self.condition)
-        alone = members.apd90[members.template]
-        return float(np.max(tau + (alone if self.shares is None else self.shares @ members.apd90)))
+        if self.shares is None:
+            members = family(self.condition)
+            return float(np.max(tau + members.apd90[members.template]))
+        return float(np.max(tau + self.shares @ members_of(self.shares, self.condition).apd90))
 
     def potential(self, tau: np.ndarray, grad: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Electrode potentials [electrode, time] mV of one activation.
@@ -109,6 +120,10 @@ class Membrane:
         Returns:
             mS^2 mV^2 ms / mm.
         """
-        if self.mixture is None:
+        if self.shares is None:
             return source_energy(self.heart, self.sigma_i, tau, self.template)
-        return mixture_energy(self.heart, self.sigma_i, tau, self.template, self.mixture)
+        members = members_of(self.shares, self.condition)
+        # low plateaus lack the peak of the upstroke, where the square of the rate is largest
+        alike = members is family(self.condition)
+        mixture = members.mixture(self.shares, REPOLARISATION_STEP_MS if alike else ECG_STEP_MS)
+        return mixture_energy(self.heart, self.sigma_i, tau, self.template, mixture)

@@ -7,7 +7,7 @@ coordinates, as Camps et al. fit to T waves (Med. Image Anal. 100:103361, 2024,
 doi:10.1016/j.media.2024.103361), smoothed by the coupling of cells.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,8 @@ from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condit
 from einthoven.physics.electrophysiology.cells.family import apd90, family
 from einthoven.physics.electrophysiology.cells.template import table
 
+type Gradient = Callable[[Patient], np.ndarray]
+"""Patient -> field from 0 to 1: [heart node]."""
 type Field = Callable[[Patient, RepolarisationSettings], np.ndarray]
 """Patient and settings -> APD90 [heart node] ms."""
 
@@ -73,22 +75,48 @@ def homogeneous(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
 
 def gradients(patient: Patient, config: RepolarisationSettings) -> np.ndarray:
     """The mean plus four gradients, each of zero mean, smoothed, within the range of the family."""
-    heart, members = patient.heart, family().apd90
-    volumes = node_volumes(heart)
-    deviation = np.zeros(len(heart.points))
-    for gradient, difference_ms in (
+    members, deviation = family().apd90, _deviation(patient, (
         (apicobasal, config.apex_to_base_ms),
         (anteroposterior, config.anterior_to_posterior_ms),
         (interventricular, config.rv_to_lv_ms),
         (transmural, config.endo_to_epi_ms),
-    ):
-        if difference_ms:
-            coordinate = gradient(patient)
-            deviation += difference_ms * (coordinate - np.average(coordinate, weights=volumes))
+    ))  # fmt: skip
     low, high = members[0] - config.mean_ms, members[-1] - config.mean_ms
     # clipped twice: diffusion keeps the range only where no tetrahedron is obtuse
-    smoothed = smooth(heart, np.clip(deviation, low, high), config.smoothing_mm)
+    smoothed = smooth(patient.heart, np.clip(deviation, low, high), config.smoothing_mm)
     return config.mean_ms + np.clip(smoothed, low, high)
+
+
+def plateau_field(patient: Patient, config: RepolarisationSettings) -> np.ndarray | None:
+    """Share of the low plateau [heart node], 0 to 1; None if all plateaus are the template's.
+
+    It is made like the durations: a mean and three gradients of zero mean, smoothed.
+
+    Raises:
+        BadInput, NotConverged: as `apd90_field`.
+    """
+    if not config.plateaus_differ:
+        return None
+    deviation = _deviation(patient, (
+        (apicobasal, config.plateau_apex_to_base),
+        (interventricular, config.plateau_rv_to_lv),
+        (transmural, config.plateau_endo_to_epi),
+    ))  # fmt: skip
+    low, high = -config.plateau_mean, 1.0 - config.plateau_mean
+    smoothed = smooth(patient.heart, np.clip(deviation, low, high), config.smoothing_mm)
+    share: np.ndarray = np.clip(config.plateau_mean + smoothed, 0.0, 1.0)
+    return share
+
+
+def _deviation(patient: Patient, differences: Sequence[tuple[Gradient, float]]) -> np.ndarray:
+    """Sum of gradients times differences, each of zero mean over the volume: [heart node]."""
+    volumes = node_volumes(patient.heart)
+    deviation = np.zeros(len(volumes))
+    for gradient, difference in differences:
+        if difference:
+            coordinate = gradient(patient)
+            deviation += difference * (coordinate - np.average(coordinate, weights=volumes))
+    return deviation
 
 
 def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:

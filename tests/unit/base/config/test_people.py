@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from einthoven.base.config import validate
+from einthoven.base.config import traits, validate
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.people import (
     CYCLE_LENGTH,
     FASCICLES,
@@ -13,6 +14,7 @@ from einthoven.base.config.people import (
     PeopleDistribution,
     everyone,
     people_conductivities,
+    people_plateaus,
     people_sites,
 )
 from einthoven.base.config.physiology import COLUMNS, Physiology
@@ -110,6 +112,56 @@ def test_every_drawn_person_has_valid_settings():
 def test_refuses_settings_that_contradict_people(sections, message):
     with pytest.raises(BadInput, match=message):
         validate(sections)
+
+
+class Narrow:
+    """Plateaus that take more draws."""
+
+    def __init__(self, plateaus):
+        self.plateaus = plateaus
+
+    def draw(self, rng):
+        rng.standard_normal(7)
+        return self.plateaus.draw(rng)
+
+
+def test_plateaus_of_people_are_drawn_apart(monkeypatch):
+    """Other plateaus leave a person's other values as they were."""
+    config, plateaus = validate(PEOPLE), PeopleDistribution.load_plateaus()
+    drawn = person(config.variation.seed, "p0001")
+    rest = {name: value for name, value in drawn.items() if not name.startswith("plateau_")}
+    with monkeypatch.context() as patch:
+        patch.setattr(traits, "shipped_plateaus", lambda: Narrow(plateaus))
+        other = person(config.variation.seed, "p0001")
+    assert rest == {name: other[name] for name in rest}
+    assert set(people_plateaus(drawn)) == set(plateaus.names)
+    assert people_plateaus(drawn) != people_plateaus(other)
+    found = Physiology.of(config, "p0001")
+    assert found.repolarisation.plateaus_differ
+    for name, value in people_plateaus(drawn).items():
+        assert getattr(found.repolarisation, name) == found.columns[name] == value
+    without = Physiology.of(validate({}), "p0001")
+    assert not without.repolarisation.plateaus_differ
+    assert not [name for name in without.columns if name.startswith("plateau")]
+
+
+def test_a_file_without_plateaus_is_refused(tmp_path):
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps({"variables": []}))
+    with pytest.raises(BadInput, match="no part plateau"):
+        PeopleDistribution.load_plateaus(path)
+
+
+def test_a_homogeneous_heart_has_one_plateau():
+    own = {"field": "homogeneous", "plateau_mean": 0.3}
+    with pytest.raises(BadInput, match="plateau_ keys need field: gradients"):
+        validate({"repolarisation": own})
+
+
+def test_a_simulator_of_one_plateau_refuses_others():
+    RepolarisationSettings().needs_one_plateau("twin")
+    with pytest.raises(BadInput, match="twin: repolarisation.plateau_ keys are not 0"):
+        RepolarisationSettings(plateau_rv_to_lv=-0.3).needs_one_plateau("twin")
 
 
 def test_without_people_nothing_is_drawn_from_them():

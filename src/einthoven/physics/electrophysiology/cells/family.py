@@ -95,14 +95,16 @@ class Family:
         right = np.clip(np.searchsorted(known, durations, side="right"), 1, len(known) - 1)
         return right - 1, (durations - known[right - 1]) / (known[right] - known[right - 1])
 
-    def mixture(self, weights: np.ndarray) -> PotentialMixture:
+    def mixture(
+        self, weights: np.ndarray, step_ms: float = REPOLARISATION_STEP_MS
+    ) -> PotentialMixture:
         """Contribution beyond the member of factor one, V_m = U(t - tau) + the mixture.
 
         The `weights` [node, member] may be of another condition.
         """
         used = weights.any(axis=0)
         used[self.template] = False
-        time = regular_times(REPOLARISATION_STEP_MS)
+        time = regular_times(step_ms)
         one = potential(time, self.v_m[self.template])
         differences = [potential(time, v_m) - one for v_m in self.v_m[used]]
         v_m = np.array(differences).reshape(-1, len(time))
