@@ -89,9 +89,9 @@ class BodyBank:
         save_arrays(file, {"deviations": bank.deviations, "ecgs": bank.ecgs}, source=source)
         return bank
 
-    def patient(self, index: int) -> Patient:
-        """The patient of a body."""
-        return Patient.open(self.folders[index])
+    def heart(self, index: int) -> PeopleHeart:
+        """The heart of a body."""
+        return heart_of(Patient.open(self.folders[index]), self.config)
 
     def screened(self, ecg: np.ndarray) -> list[ScreenedBody]:
         """All bodies, the one with the most similar beat first; ecg [8, time] mV."""

@@ -27,7 +27,7 @@ from einthoven.imaging.twin.wave_twin import Twin, TwinProblem, fit_problem
 ABOUT = TwinSettings(onset_sd_ms=4.0, log_speed_sd=0.2, log_sigma_sd=0.2, log_gain_sd=0.1,
                      shift_sd_ms=2.0, noise_share=0.04)  # fmt: skip
 """Settings of the fit about a person that the search found; chosen on people of the fit."""
-ROUNDS = (6, 4, 4)
+ROUNDS = (5, 4, 3)
 """Gauss-Newton steps of the rounds; in the last one the body stays."""
 
 

@@ -18,9 +18,8 @@ from einthoven.base.core.files import save_arrays, write_json, write_text
 from einthoven.base.core.log import step, track
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.base.core.seeds import generator
-from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.inputs.points import NAMES
-from einthoven.imaging.twin.body_bank import BodyBank, ScreenedBody, heart_of
+from einthoven.imaging.twin.body_bank import BodyBank, ScreenedBody
 from einthoven.imaging.twin.body_moves import BodyFields
 from einthoven.imaging.twin.body_twin import ABOUT, ROUNDS, BodyProblem, BodyTwin
 from einthoven.imaging.twin.people_heart import PeopleHeart
@@ -46,9 +45,9 @@ WARNINGS = (
 class InferenceSettings:
     """How many bodies are tried, and the settings of their search and fit."""
 
-    n_searched: int = 4
+    n_searched: int = 3
     """Bodies of the screening on which a person is searched for."""
-    n_fitted: int = 3
+    n_fitted: int = 2
     """Of these, bodies on which a twin is fitted."""
     people: PeopleSearch = field(default_factory=PeopleSearch)
     about: TwinSettings = ABOUT
@@ -121,7 +120,7 @@ def infer_twin(
     step("people on the most likely bodies")
     found = list[tuple[PeopleHeart, Person]]()
     for body in screened[: settings.n_searched]:
-        heart = heart_of(bank.patient(body.index), bank.config)
+        heart = bank.heart(body.index)
         draws = bank.deviations, bank.ecgs[body.index]
         rng = generator(settings.people.seed, "twin", heart.patient.name)
         person = people_like(heart, rows, body.start_ms, draws, settings.people, rng)
@@ -138,10 +137,9 @@ def infer_twin(
 def _problem(
     bank: BodyBank, heart: PeopleHeart, ecg: np.ndarray, settings: InferenceSettings
 ) -> BodyProblem:
-    patient, sigma = heart.patient, bank.config.leadfield
-    grad = lead_fields_of(patient, sigma, ("fem",))["fem"]
-    fields = BodyFields.of(patient, sigma) if settings.moves else None
-    return BodyProblem(patient, grad, fields, ecg, bank.config, settings.about)
+    patient = heart.patient
+    fields = BodyFields.of(patient, bank.config.leadfield) if settings.moves else None
+    return BodyProblem(patient, heart.grad, fields, ecg, bank.config, settings.about)
 
 
 @dataclass(frozen=True, eq=False)

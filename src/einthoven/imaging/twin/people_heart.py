@@ -51,6 +51,8 @@ class PeopleHeart:
 
     patient: Patient
     """Patient with mesh, fibres and ventricular coordinates."""
+    grad: np.ndarray
+    """[9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`."""
     muscle: Eikonal
     """Eikonal equation of the muscle; each beat sets its speeds."""
     layers: UnitSpeedGraph
@@ -78,6 +80,7 @@ class PeopleHeart:
         right = {"right": rv[wall[rv] == 1], "right-septal": rv[wall[rv] == -1]}
         return cls(
             patient,
+            grad,
             Eikonal.of(heart.points, heart.cells, speed_tensor_sq(f0, 1.0, 1.0)),
             UnitSpeedGraph.of(Network.without_trees(), patient, activation),
             ElectrodeTransfer.of(heart, f0, grad, N_TIMES),

@@ -25,7 +25,7 @@ ALIKE_SAMPLES = 10.0
 class PeopleSearch:
     """Settings of the smoother, which plays `n_steps` times as many beats as there are draws."""
 
-    n_steps: int = 4
+    n_steps: int = 3
     noise_share: float = 0.03
     """SD of model errors over the ECG's peak."""
     seed: int = 1
