@@ -22,7 +22,7 @@ from einthoven.imaging.twin.people_heart import qrs_people
 from einthoven.imaging.twin.people_search import Person
 from einthoven.imaging.twin.prior import TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
-from einthoven.imaging.twin.wave_twin import Twin, TwinProblem, fit_problem
+from einthoven.imaging.twin.wave_twin import Parameters, Twin, TwinProblem, fit_problem
 
 ABOUT = TwinSettings(onset_sd_ms=4.0, log_speed_sd=0.2, log_sigma_sd=0.2, log_gain_sd=0.1,
                      shift_sd_ms=2.0, noise_share=0.04)  # fmt: skip
@@ -93,19 +93,29 @@ class BodyProblem:
         )
         if self.fields is None:
             problem = self._problem(self._forward(self.grad), prior, sum(rounds))
-            return self._found(person, problem, fit_problem(problem, problem.first), UNMOVED)
+            return self._found(person, problem, fit_problem(problem, self._first(problem)), UNMOVED)
         moves, rest = self.fields.moves(), self.fields.moved(np.zeros(len(MOVES)))
         moved, grad, begin = np.zeros(len(MOVES)), self.grad, None
         for steps in rounds[:-1]:
             model = self._forward(grad).with_moves(self.patient, self.config.leadfield, moves)
             problem = self._problem(model, prior.with_moves(-moved), steps)
-            start = begin._replace(moved=np.zeros(len(MOVES))) if begin else problem.first
+            still = np.zeros(len(MOVES))
+            start = begin._replace(moved=still) if begin else self._first(problem)
             begin = fit_problem(problem, start).parameters
             moved = self.fields.allowed(moved + begin.moved)
             grad = self.grad + self.fields.moved(moved) - rest
         problem = self._problem(self._forward(grad), prior, rounds[-1])
-        start = begin._replace(moved=UNMOVED) if begin else problem.first
+        start = begin._replace(moved=UNMOVED) if begin else self._first(problem)
         return self._found(person, problem, fit_problem(problem, start), moved)
+
+    def _first(self, problem: TwinProblem) -> Parameters:
+        """The person's beat with a slower wave behind its onsets, so that they alone give it.
+
+        At the person's own speeds all onsets are when the wave comes: a kink in every node, where
+        round-off chose the derivatives and every second fit ended at its first step.
+        """
+        first = problem.first
+        return first._replace(log_speeds=first.log_speeds - self.about.log_speed_sd)
 
     def _problem(self, model: ForwardModel, prior: TwinPrior, n_steps: int) -> TwinProblem:
         wave, settings = WaveModel(self.patient, self.config.activation), self.about

@@ -30,6 +30,8 @@ from einthoven.physics.ecg.recordings.recording import Recording
 
 BEFORE_MS, AFTER_MS = 15, 10
 """Fitted interval before the QRS onset and after the QRS."""
+LEAD_MS = 12
+"""What the search sees before the expected first activation."""
 HEADER = "point,time_ms,sd_ms,between_bodies_ms"
 ORDINARY_LOG_GAIN = 0.7
 WARNINGS = (
@@ -123,8 +125,11 @@ def infer_twin(
         heart = bank.heart(body.index)
         draws = bank.deviations, bank.ecgs[body.index]
         rng = generator(settings.people.seed, "twin", heart.patient.name)
-        person = people_like(heart, rows, body.start_ms, draws, settings.people, rng)
-        found.append((heart, person))
+        # the search sees the same samples wherever the QRS is in the window
+        begin = max(0, int(body.start_ms) - LEAD_MS)
+        start = body.start_ms - begin
+        person = people_like(heart, rows[:, begin:], start, draws, settings.people, rng)
+        found.append((heart, person.later(begin)))
     found.sort(key=lambda row: row[1].misfit)
     twins = [
         _problem(bank, heart, ecg, settings).fit(person, settings.rounds)

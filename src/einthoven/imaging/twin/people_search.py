@@ -45,6 +45,10 @@ class Person(NamedTuple):
     log_gain: float
     """Logarithm of the ECG's amplitude over the played one."""
 
+    def later(self, ms: float) -> "Person":
+        """The same person in an ECG that begins so much earlier."""
+        return self._replace(start_ms=self.start_ms + ms, tau=self.tau + ms)
+
 
 def placed(ecg: np.ndarray, start_ms: float, n_times: int) -> np.ndarray:
     """A played QRS [8, time] on an axis of n_times samples where it starts at `start_ms`."""
