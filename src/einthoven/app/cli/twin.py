@@ -46,37 +46,38 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write twin.csv, .json and .npz; print one line and the warnings."""
+    twin = _given(arguments) if arguments.patient else _inferred(arguments)
+    twin.write(arguments.to)
+    print("\n  ".join([twin.line(), *twin.warnings]))
+
+
+def _read(arguments: argparse.Namespace) -> "tuple[Recording, Config]":
+    """The recording and the settings."""
     from einthoven.base.config import Config, load
     from einthoven.physics.ecg.recordings.read import read_recording
     from einthoven.physics.ecg.recordings.recording import Declared
 
     recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
-    config = load(arguments.config) if arguments.config else Config()
-    fitted = _given if arguments.patient else _inferred
-    twin = fitted(arguments, recording, config)
-    twin.write(arguments.to)
-    print("\n  ".join([twin.line(), *twin.warnings]))
+    return recording, load(arguments.config) if arguments.config else Config()
 
 
-def _given(
-    arguments: argparse.Namespace, recording: "Recording", config: "Config"
-) -> "RecordedTwin":
+def _given(arguments: argparse.Namespace) -> "RecordedTwin":
     """The twin on a given heart."""
     from einthoven.data.patient.patient import Patient
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
     from einthoven.imaging.twin.recorded_twin import fit_recorded_twin
 
+    recording, config = _read(arguments)
     model = ImagingModel.load(arguments.model or SHIPPED)
     return fit_recorded_twin(recording, Patient.open(arguments.patient), config, model)
 
 
-def _inferred(
-    arguments: argparse.Namespace, recording: "Recording", config: "Config"
-) -> "InferredRecording":
+def _inferred(arguments: argparse.Namespace) -> "InferredRecording":
     """The twin on bodies that the ECG chooses."""
     from einthoven.imaging.twin.body_bank import BodyBank
     from einthoven.imaging.twin.inferred_twin import infer_recorded_twin
 
+    recording, config = _read(arguments)
     patients = arguments.patients or USUAL_PATIENTS
     bank = BodyBank.kept(patients, config, arguments.bank or patients.parent / BANK)
     return infer_recorded_twin(recording, bank)
