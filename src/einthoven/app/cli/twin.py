@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     given.add_argument("--patients", metavar="FOLDER", type=Path, default=None,
         help="virtual patients with solved lead fields, a folder each, among whose bodies the ECG "
         f"chooses; default: {USUAL_PATIENTS}")  # fmt: skip
-    add("--bank", metavar="FILE", type=Path, help="keeps beats that were played on these bodies; "
+    add("--bank", metavar="FILE", type=Path, help="keeps simulated beats of these bodies; "
         f"made at first use, default: {BANK} beside the folder of --patients")  # fmt: skip
     add("--model", metavar="FOLDER", help="with --patient: packed imaging model that checks the "
         "ECG, and draws of its posterior begin the search; default: the shipped one")  # fmt: skip

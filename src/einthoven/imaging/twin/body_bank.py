@@ -1,6 +1,6 @@
 """A bank of bodies: the hearts of many virtual patients, with beats that people could have there.
 
-Which bodies an ECG may be from is asked of beats that were played beforehand: the same draws of the
+Which bodies an ECG may be from is asked of beats that were simulated before: the same draws of the
 population on every heart. A bank knows where its patients lie, and their files by checksum.
 """
 
@@ -38,7 +38,7 @@ class ScreenedBody(NamedTuple):
     index: int
     """Number of the body in the bank."""
     correlation: float
-    """Of the best of its beats with the ECG, about zero."""
+    """Correlation of the best of its beats with the ECG, about zero."""
     start_ms: float
     """First activation of its ten best beats, ms after the first sample."""
 
@@ -48,7 +48,7 @@ class BodyBank:
     """Bodies and their beats."""
 
     folders: tuple[Path, ...]
-    """Of the patients, in the order of their names."""
+    """Folders of the patients, in the order of their names."""
     deviations: np.ndarray
     """[draw, variable] SD of `qrs_people`, independent."""
     ecgs: np.ndarray
@@ -132,7 +132,7 @@ def patients_in(folder: str | Path) -> tuple[Path, ...]:
         missing = [name for name in NEEDED if not (path / name).exists()]
         if missing or not list(path.glob("leadfield*.npz")):
             what = ", ".join(missing) or "leadfield*.npz"
-            raise BadInput(f"{path}: {what} is missing, so that nobody can be played there; "
+            raise BadInput(f"{path}: {what} is missing, so that no beat can be simulated there; "
                            f"{TO_MAKE}")  # fmt: skip
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""What changes an ECG and nobody knows: the pose of the heart, the torso's size, the electrodes.
+"""Moves of a body that nobody knows: the pose of the heart, the torso's size, the electrodes.
 
 A move is a change of the body by one SD of its prior. The shipped operator predicts the lead fields
 before and after, as if the skin had moved about the resting heart; their difference is added to

@@ -19,7 +19,7 @@ from einthoven.imaging.inputs.points import recording_points
 from einthoven.imaging.twin.body_moves import MOVES, BodyFields
 from einthoven.imaging.twin.forward import SIGMAS, UNMOVED, ForwardModel
 from einthoven.imaging.twin.people_heart import qrs_people
-from einthoven.imaging.twin.people_search import Person
+from einthoven.imaging.twin.people_search import LikelyPerson
 from einthoven.imaging.twin.prior import TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, WaveModel
 from einthoven.imaging.twin.wave_twin import Parameters, Twin, TwinProblem, fit_problem
@@ -36,9 +36,9 @@ class BodyTwin:
     """A twin on a body."""
 
     name: str
-    """Of the virtual patient whose heart and torso it has."""
-    person: Person
-    """Where the fit began."""
+    """Name of the virtual patient whose heart and torso it has."""
+    person: LikelyPerson
+    """Beat at which the fit began."""
     twin: Twin
     """Wave and ECG."""
     moved: np.ndarray
@@ -53,7 +53,7 @@ class BodyTwin:
     """[75] ms, in Laplace's approximation on this body."""
 
     def off_in_sd(self) -> dict[str, float]:
-        """How far the parameters are from where the priors are centred, in SD.
+        """Distance of the parameters from the centres of their priors, in SD.
 
         Root mean square and largest of the onsets, root mean square of the person's physiology;
         speeds, conductivities, gain and moves of the body each.
@@ -78,7 +78,7 @@ class BodyProblem:
     grad: np.ndarray
     """[9, cell, 3] kOhm/mm of the body as it is."""
     fields: BodyFields | None
-    """How the lead fields change with the body; None: the body is known."""
+    """Changes of the lead fields with the body; None: the body is known."""
     ecg: np.ndarray
     """[12, time] mV, baseline at zero, 1 ms per sample."""
     config: Config
@@ -86,7 +86,7 @@ class BodyProblem:
     about: TwinSettings = ABOUT
     """Settings of the fit."""
 
-    def fit(self, person: Person, rounds: Sequence[int] = ROUNDS) -> BodyTwin:
+    def fit(self, person: LikelyPerson, rounds: Sequence[int] = ROUNDS) -> BodyTwin:
         """The twin that begins with a person's beat; times are from the ECG's first sample."""
         prior = TwinPrior.about(
             self.patient.heart.points, person.tau, self.about, self._logs(person)
@@ -128,7 +128,7 @@ class BodyProblem:
         time = np.arange(float(self.ecg.shape[1]))
         return ForwardModel.of(self.patient, fields, self.config.leadfield, time)
 
-    def _logs(self, person: Person) -> np.ndarray:
+    def _logs(self, person: LikelyPerson) -> np.ndarray:
         """[7] logarithms of a person's speeds and conductivities over the settings', and gain."""
         drawn = qrs_people().at(person.deviation)
         drawn["cv_transverse_mm_per_ms"] = (
@@ -142,7 +142,7 @@ class BodyProblem:
         return np.r_[np.log(np.array(values) / settings), person.log_gain]
 
     def _found(
-        self, person: Person, problem: TwinProblem, twin: Twin, moved: np.ndarray
+        self, person: LikelyPerson, problem: TwinProblem, twin: Twin, moved: np.ndarray
     ) -> BodyTwin:
         weights = recording_points(self.patient).weights
         off = (twin.parameters.vector - problem.prior.mean) / problem.prior.sds

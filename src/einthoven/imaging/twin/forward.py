@@ -57,7 +57,7 @@ class ForwardModel:
     template: tuple[np.ndarray, np.ndarray]
     """Time [sample] ms and U [sample] mV."""
     moves: "FieldMoves | None" = None
-    """How the lead fields change with the body; None: the body is known."""
+    """Changes of the lead fields with the body; None: the body is known."""
 
     @classmethod
     def of(
@@ -175,7 +175,7 @@ class ForwardModel:
 
 @dataclass(frozen=True, eq=False)
 class FieldMoves:
-    """How the flows of a heart change with its body."""
+    """Changes of the flows of a heart with its body."""
 
     patient: Patient
     """Patient with mesh and fibres."""

@@ -1,6 +1,6 @@
 """The digital twin of a person whose body nobody knows: `einthoven twin` with a bank of bodies.
 
-The ECG chooses among the bodies of a family: by beats that were played on all of them, then by the
+The ECG chooses among the bodies of a family: by simulated beats on all of them, then by the
 best person on each of a few, then by fits on the best of these, in which pose, torso and electrodes
 move too. Several bodies explain an ECG; how far their maps differ is part of the answer.
 """
@@ -23,7 +23,7 @@ from einthoven.imaging.twin.body_bank import BodyBank, ScreenedBody
 from einthoven.imaging.twin.body_moves import BodyFields
 from einthoven.imaging.twin.body_twin import ABOUT, ROUNDS, BodyProblem, BodyTwin
 from einthoven.imaging.twin.people_heart import PeopleHeart
-from einthoven.imaging.twin.people_search import PeopleSearch, Person, people_like
+from einthoven.imaging.twin.people_search import LikelyPerson, PeopleSearch, people_like
 from einthoven.imaging.twin.prior import TwinSettings
 from einthoven.physics.ecg.recordings.aligned import AlignedBeat, aligned_beat
 from einthoven.physics.ecg.recordings.recording import Recording
@@ -31,7 +31,7 @@ from einthoven.physics.ecg.recordings.recording import Recording
 BEFORE_MS, AFTER_MS = 15, 10
 """Fitted interval before the QRS onset and after the QRS."""
 LEAD_MS = 12
-"""What the search sees before the expected first activation."""
+"""Interval before the expected first activation that the search sees."""
 HEADER = "point,time_ms,sd_ms,between_bodies_ms"
 ORDINARY_LOG_GAIN = 0.7
 WARNINGS = (
@@ -45,12 +45,12 @@ WARNINGS = (
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """How many bodies are tried, and the settings of their search and fit."""
+    """Numbers of bodies to try, and the settings of their search and fit."""
 
     n_searched: int = 3
     """Bodies of the screening on which a person is searched for."""
     n_fitted: int = 2
-    """Of these, bodies on which a twin is fitted."""
+    """Bodies of these on which a twin is fitted."""
     people: PeopleSearch = field(default_factory=PeopleSearch)
     about: TwinSettings = ABOUT
     rounds: tuple[int, ...] = ROUNDS
@@ -81,7 +81,7 @@ class InferredTwin:
 
     @property
     def correlation(self) -> float:
-        """Of the best twin's QRS with the given one."""
+        """Correlation of the best twin's QRS with the given one."""
         return self.best.twin.correlation
 
     @property
@@ -120,7 +120,7 @@ def infer_twin(
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
     screened = bank.screened(rows)
     step("people on the most likely bodies")
-    found = list[tuple[PeopleHeart, Person]]()
+    found = list[tuple[PeopleHeart, LikelyPerson]]()
     for body in screened[: settings.n_searched]:
         heart = bank.heart(body.index)
         draws = bank.deviations, bank.ecgs[body.index]

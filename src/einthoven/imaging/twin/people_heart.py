@@ -24,7 +24,7 @@ from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
 
 N_TIMES = 160
-"""Length of a played QRS, ms from the first activation."""
+"""Length of a simulated QRS, ms from the first activation."""
 OF_REPOLARISATION = "apd_"
 """Beginning of the names of variables that a QRS does not show."""
 

@@ -31,7 +31,7 @@ class PeopleSearch:
     seed: int = 1
 
 
-class Person(NamedTuple):
+class LikelyPerson(NamedTuple):
     """A physiology on a heart."""
 
     misfit: float
@@ -43,21 +43,21 @@ class Person(NamedTuple):
     tau: np.ndarray
     """[node] ms from the ECG's first sample."""
     log_gain: float
-    """Logarithm of the ECG's amplitude over the played one."""
+    """Logarithm of the ECG's amplitude over the simulated one."""
 
-    def later(self, ms: float) -> "Person":
+    def later(self, ms: float) -> "LikelyPerson":
         """The same person in an ECG that begins so much earlier."""
         return self._replace(start_ms=self.start_ms + ms, tau=self.tau + ms)
 
 
 def placed(ecg: np.ndarray, start_ms: float, n_times: int) -> np.ndarray:
-    """A played QRS [8, time] on an axis of n_times samples where it starts at `start_ms`."""
+    """A simulated QRS [8, time] on an axis of n_times samples where it starts at `start_ms`."""
     own, time = np.arange(ecg.shape[1]), np.arange(float(n_times)) - start_ms
     return np.array([np.interp(time, own, row, left=0.0) for row in ecg])
 
 
 def best_gain(played: np.ndarray, ecg: np.ndarray) -> float:
-    """Factor, above zero, by which a played ECG is most like a given one."""
+    """Factor, above zero, by which a simulated ECG is most like a given one."""
     return max(float((played * ecg).sum() / max((played * played).sum(), 1e-12)), 1e-3)
 
 
@@ -68,7 +68,7 @@ def people_like(
     draws: tuple[np.ndarray, np.ndarray],
     settings: PeopleSearch,
     rng: np.random.Generator,
-) -> Person:
+) -> LikelyPerson:
     """The most probable person of an ensemble that was moved towards an ECG.
 
     Args:
@@ -96,7 +96,7 @@ def people_like(
 
 
 def _seen(played: np.ndarray, late: float, ecg: np.ndarray, start_ms: float) -> np.ndarray:
-    """What the smoother compares, at the best gain: [sample]."""
+    """Samples [sample] that the smoother compares, at the best gain."""
     there = placed(played, start_ms + START_SD_MS * late, ecg.shape[1])
     return (best_gain(there, ecg) * there)[:, ::SAMPLE_MS].ravel()
 
@@ -118,10 +118,12 @@ def _moved(
     return found
 
 
-def _person(heart: PeopleHeart, ecg: np.ndarray, start_ms: float, member: np.ndarray) -> Person:
+def _person(
+    heart: PeopleHeart, ecg: np.ndarray, start_ms: float, member: np.ndarray
+) -> LikelyPerson:
     own = heart.play(qrs_people().at(member[:-1]))
     start = start_ms + START_SD_MS * float(member[-1])
     there = placed(own.ecg, start, ecg.shape[1])
     gain = best_gain(there, ecg)
     misfit = float(np.linalg.norm(gain * there - ecg) / np.linalg.norm(ecg))
-    return Person(misfit, member[:-1], start, own.tau + start, float(np.log(gain)))
+    return LikelyPerson(misfit, member[:-1], start, own.tau + start, float(np.log(gain)))
