@@ -35,7 +35,7 @@ TO_MAKE = (
 class ScreenedBody(NamedTuple):
     """A body of the bank beside an ECG."""
 
-    index: int
+    body: int
     """Number of the body in the bank."""
     correlation: float
     """Correlation of the best of its beats with the ECG, about zero."""

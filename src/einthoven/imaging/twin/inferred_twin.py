@@ -122,8 +122,8 @@ def infer_twin(
     step("people on the most likely bodies")
     found = list[tuple[PeopleHeart, LikelyPerson]]()
     for body in screened[: settings.n_searched]:
-        heart = bank.heart(body.index)
-        draws = bank.deviations, bank.ecgs[body.index]
+        heart = bank.heart(body.body)
+        draws = bank.deviations, bank.ecgs[body.body]
         rng = generator(settings.people.seed, "twin", heart.patient.name)
         # the search sees the same samples wherever the QRS is in the window
         begin = max(0, int(body.start_ms) - LEAD_MS)

@@ -94,10 +94,10 @@ class PeopleHeart:
             StepFailed: nodes that no wave reaches.
         """
         fiber, along = values["cv_fiber_mm_per_ms"], values["sigma_il_s_per_m"]
-        f0, layers = self.patient.fibers.f0, [values[f"cv_{side}_endocardium_mm_per_ms"]
-                                              for side in ("lv", "rv")]  # fmt: skip
-        speeds = speed_tensor_sq(f0, fiber, fiber * values["cv_transverse_share"])
-        graph = self.layers.at((1.0, *layers))
+        lv, rv = (values[f"cv_{side}_endocardium_mm_per_ms"] for side in ("lv", "rv"))
+        across = fiber * values["cv_transverse_share"]
+        speeds = speed_tensor_sq(self.patient.fibers.f0, fiber, across)
+        graph = self.layers.at((1.0, lv, rv))
         tau = first_arrival(self.muscle.with_speeds(speeds), graph, self._sources(values))
         times = tau.activation_time - tau.activation_time.min()
         nowhere = np.zeros(len(times))

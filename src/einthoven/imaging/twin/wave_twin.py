@@ -51,7 +51,8 @@ class Parameters(NamedTuple):
     @property
     def vector(self) -> np.ndarray:
         """[direction + 7 + move]."""
-        parts = [self.weights, self.log_speeds, self.log_sigmas, [self.log_gain], self.moved]
+        gain = np.array([self.log_gain])
+        parts = self.weights, self.log_speeds, self.log_sigmas, gain, self.moved
         return np.concatenate(parts)
 
 

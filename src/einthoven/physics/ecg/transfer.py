@@ -75,7 +75,7 @@ class ElectrodeTransfer:
         return self.front(tau, cells) + self._differences(tau, cells)
 
     def front(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
-        """Potentials as `potential`'s, with the template's duration everywhere: enough for a QRS."""
+        """Potentials with the template's duration everywhere: enough for a QRS."""
         kernel = _kernel(cells.condition, self.n_times)
         n_bins = min(len(kernel), int(tau.max() / BIN_MS) + 2)
         source = np.zeros((n_bins, self.grad.shape[2]))

@@ -90,7 +90,7 @@ def inferred() -> InferredTwin:
 def test_the_body_of_a_played_beat_is_screened_first_and_found_with_its_map() -> None:
     own, ecg = unseen()
     ranked = bank().screened(ecg[INDEPENDENT_ROWS])
-    assert ranked[0].index == 1 and abs(ranked[0].start_ms - START) < 6
+    assert ranked[0].body == 1 and abs(ranked[0].start_ms - START) < 6
     assert ranked[0].correlation > ranked[1].correlation
     found = inferred()
     assert found.correlation > 0.985
