@@ -6,7 +6,7 @@ part `plateau` is the distribution of plateaus, fitted afterwards (`tools/fit_pl
 independent of the other variables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -120,6 +120,24 @@ class PeopleDistribution:
             tuple(self.names[j] for j in rest), self.is_log[rest], self.centre[rest],
             self.scale[rest], self.low[rest], self.high[rest], mean, covariance, self.about,
         )  # fmt: skip
+
+    def of(self, names: Sequence[str]) -> "PeopleDistribution":
+        """The distribution of some of the variables, whatever the others are."""
+        kept = [self.names.index(name) for name in names]
+        return PeopleDistribution(
+            tuple(names), self.is_log[kept], self.centre[kept], self.scale[kept], self.low[kept],
+            self.high[kept], self.mean[kept], self.covariance[np.ix_(kept, kept)], self.about,
+        )  # fmt: skip
+
+    def at(self, deviation: np.ndarray) -> dict[str, float]:
+        """The person at independent deviations [variable] in SD: variable -> value within limits.
+
+        Deviations of 0 are the mean, and standard normal ones a draw; a value beyond a limit is
+        put at it.
+        """
+        factor = np.linalg.cholesky(self.covariance)
+        values = np.clip(self._values(self.mean + factor @ deviation), self.low, self.high)
+        return dict(zip(self.names, values.tolist()))
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """A random person: variable -> value, within its limits.

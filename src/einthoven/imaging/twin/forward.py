@@ -7,7 +7,7 @@ cell that a bin sweeps, a piecewise cubic polynomial of the nodal times: both ar
 that the derivative is that of the discrete potential to round-off.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numba
@@ -15,7 +15,7 @@ import numpy as np
 
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core import check
-from einthoven.base.core.names import INDEPENDENT_ROWS
+from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.forward import common_grid
@@ -27,6 +27,7 @@ from einthoven.physics.leadfield.conductivity import transversely_isotropic
 SIGMAS = ("sigma_il", "sigma_it")
 """Conductivities whose logarithms are parameters, in this order; keys of section `leadfield`."""
 AS_GIVEN = np.zeros(len(SIGMAS))
+UNMOVED = np.zeros(0)
 BIN_MS = 0.25
 """Bins of the wavefront's source; 0.1 ms changes potentials by less than 1e-3 of their peak."""
 TINY_MS = 1e-9
@@ -55,6 +56,8 @@ class ForwardModel:
     """[time] ms, uniform."""
     template: tuple[np.ndarray, np.ndarray]
     """Time [sample] ms and U [sample] mV."""
+    moves: "FieldMoves | None" = None
+    """Changes of the lead fields with the body; None: the body is known."""
 
     @classmethod
     def of(
@@ -82,13 +85,39 @@ class ForwardModel:
         template = action_potential(BASELINE, BIN_MS)
         return cls(heart.cells, np.stack(flows), np.asarray(time, float), template)
 
-    def ecg(self, activation_time: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN) -> np.ndarray:
-        """ECG [8, time] mV of activation times [node] ms; log_sigmas [2] over the settings'."""
+    def with_moves(
+        self, patient: Patient, leadfield: LeadFieldSettings, grads: np.ndarray
+    ) -> "ForwardModel":
+        """The same model in a body of which moves are unknown.
+
+        grads: [move, 9, cell, 3] kOhm/mm of `core.names.STANDARD_ELECTRODES`, per unit of a move.
+        """
+        return replace(self, moves=FieldMoves.of(patient, leadfield, grads))
+
+    @property
+    def n_moves(self) -> int:
+        """Number of moves of the body."""
+        return 0 if self.moves is None else len(self.moves.grads)
+
+    def ecg(
+        self,
+        activation_time: np.ndarray,
+        log_sigmas: np.ndarray = AS_GIVEN,
+        moved: np.ndarray = UNMOVED,
+    ) -> np.ndarray:
+        """ECG [8, time] mV of activation times [node] ms.
+
+        log_sigmas [2] over the settings'; moved [move] units of the moves.
+        """
         nothing = np.zeros((len(activation_time), 0))
-        return self._swept(activation_time, nothing, self._flow(log_sigmas)).ecg
+        return self._swept(activation_time, nothing, self._flow(log_sigmas, moved)).ecg
 
     def potential(
-        self, activation_time: np.ndarray, tangent: np.ndarray, log_sigmas: np.ndarray = AS_GIVEN
+        self,
+        activation_time: np.ndarray,
+        tangent: np.ndarray,
+        log_sigmas: np.ndarray = AS_GIVEN,
+        moved: np.ndarray = UNMOVED,
     ) -> Potential:
         """The ECG and its derivatives.
 
@@ -96,23 +125,37 @@ class ForwardModel:
             activation_time: [node] ms.
             tangent: [node, parameter] derivatives of the times.
             log_sigmas: [2] logarithms of `SIGMAS` over those of the settings.
+            moved: [move] units of the moves, if there are any.
 
         Raises:
             BadInput: NaN, or shapes that do not fit.
         """
         check.shape("tangent", check.finite("tangent", tangent), (len(activation_time), None))
-        ecg, jacobian = self._swept(activation_time, tangent, self._flow(log_sigmas))
-        only_along = self.ecg(activation_time, np.array([log_sigmas[0], -np.inf]))
+        ecg, jacobian = self._swept(activation_time, tangent, self._flow(log_sigmas, moved))
+        only_along = self.ecg(activation_time, np.array([log_sigmas[0], -np.inf]), moved)
         by_sigmas = np.stack([only_along, ecg - only_along], axis=-1)
-        return Potential(ecg, np.concatenate([jacobian, by_sigmas], axis=-1))
+        columns = [jacobian, by_sigmas]
+        if self.moves is not None:
+            strength = self.moves.strengths(activation_time, log_sigmas)
+            nothing = np.zeros((len(activation_time), 0))
+            apart = self._swept(activation_time, nothing, np.zeros((0, 4, 0)), strength).ecg
+            by_move = apart.reshape(self.n_moves, *ecg.shape)
+            columns.append(by_move.transpose(1, 2, 0))
+        return Potential(ecg, np.concatenate(columns, axis=-1))
 
-    def _flow(self, log_sigmas: np.ndarray) -> np.ndarray:
+    def _flow(self, log_sigmas: np.ndarray, moved: np.ndarray) -> np.ndarray:
         along, across = np.exp(log_sigmas)
         found: np.ndarray = along * self.flows[0] + across * self.flows[1]
+        if self.moves is not None and moved.any():
+            found += self.moves.flow(log_sigmas, moved)
         return found
 
     def _swept(
-        self, activation_time: np.ndarray, tangent: np.ndarray, flow: np.ndarray
+        self,
+        activation_time: np.ndarray,
+        tangent: np.ndarray,
+        flow: np.ndarray,
+        strength: np.ndarray | None = None,
     ) -> Potential:
         tau = check.finite("activation_time", activation_time).astype(np.float64)
         step, stride, slopes, first = common_grid(self.time, self.template)
@@ -120,7 +163,7 @@ class ForwardModel:
         origin_bin = int(np.floor((tau.min() - start) / step))
         n_bins = int(np.ceil((tau.max() - start) / step)) - origin_bin + 1
         sweep = Sweep.of(self.cells, tau, (start + origin_bin * step, step, n_bins))
-        source, band = sweep.gathered(flow, tangent.shape[1] > 0)
+        source, band = sweep.gathered(flow, tangent.shape[1] > 0, strength)
         moved = _along(sweep.low, sweep.begin, band, np.ascontiguousarray(tangent), n_bins)
         k = stride * np.arange(len(self.time)) - 1 - origin_bin - np.arange(n_bins)[:, None]
         inside = (k >= 0) & (k < len(slopes))
@@ -128,6 +171,49 @@ class ForwardModel:
         jacobian = kernel.T @ moved.reshape(n_bins, -1)
         jacobian = jacobian.reshape(len(self.time), *moved.shape[1:])
         return Potential(source.T @ kernel, jacobian.transpose(1, 0, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class FieldMoves:
+    """Changes of the flows of a heart with its body."""
+
+    patient: Patient
+    """Patient with mesh and fibres."""
+    sigmas: tuple[float, float]
+    """Conductivities along and across of the settings, S/m."""
+    grads: np.ndarray
+    """[move, 8, cell, 3] kOhm/mm of the independent leads, per unit of a move."""
+
+    @classmethod
+    def of(cls, patient: Patient, leadfield: LeadFieldSettings, grads: np.ndarray) -> Self:
+        """Moves by their electrodes' gradients [move, 9, cell, 3] kOhm/mm.
+
+        Raises:
+            BadInput: shapes that do not fit, or NaN.
+        """
+        nine = STANDARD_ELECTRODES
+        check.shape("grads", check.finite("grads", grads),
+                    (None, len(nine), len(patient.heart.cells), 3))  # fmt: skip
+        rows = lead_matrix(list(nine))[INDEPENDENT_ROWS].astype(np.float32)
+        leads = np.tensordot(grads.astype(np.float32), rows, ((1,), (1,)))  # [move, cell, 3, lead]
+        sigmas = leadfield.sigma_il_s_per_m, leadfield.sigma_it_s_per_m
+        return cls(patient, sigmas, np.ascontiguousarray(leads.transpose(0, 3, 1, 2)))
+
+    def flow(self, log_sigmas: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """Change of the flow [cell, 4, 8] at the moves [move]."""
+        grad = np.tensordot(moved.astype(np.float32), self.grads, 1).astype(float)
+        along, across = np.array(self.sigmas) * np.exp(log_sigmas)
+        return _flow(self.patient, grad, (float(along), float(across)))
+
+    def strengths(self, activation_time: np.ndarray, log_sigmas: np.ndarray) -> np.ndarray:
+        """Strength of the source in each cell per unit of each move: [cell, move * 8]."""
+        heart, f0 = self.patient.heart, self.patient.fibers.f0
+        along, across = np.array(self.sigmas) * np.exp(log_sigmas)
+        tensors = transversely_isotropic(f0, float(along), float(across))
+        slope = np.einsum("ci,cid->cd", activation_time[heart.cells], heart.hat_gradients)
+        current = np.einsum("cde,ce,c->cd", tensors, slope, heart.volumes).astype(np.float32)
+        found = np.einsum("mlcd,cd->cml", self.grads, current, optimize=True)
+        return np.ascontiguousarray(found.reshape(len(heart.cells), -1), dtype=float)
 
 
 def _flow(patient: Patient, grad: np.ndarray, sigmas: tuple[float, float]) -> np.ndarray:
@@ -174,13 +260,20 @@ class Sweep:
         begin = np.concatenate([[0], np.cumsum(np.maximum(high - low, 0))])
         return cls(order, nodes, times, grid, first.copy(), last.copy(), low, begin)
 
-    def gathered(self, flow: np.ndarray, with_band: bool) -> tuple[np.ndarray, np.ndarray]:
-        """The source [bin, lead], and its derivatives by nodal times [bin of a node, lead]."""
-        flow = np.take_along_axis(flow, self.order[:, :, None], axis=1)
-        strength = np.einsum("ci,cil->cl", self.times, flow)
+    def gathered(
+        self, flow: np.ndarray, with_band: bool, strength: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The source [bin, lead], and its derivatives by nodal times [bin of a node, lead].
+
+        A strength [cell, lead] takes the place of that of the flow, without derivatives.
+        """
+        if strength is None:
+            flow = np.take_along_axis(flow, self.order[:, :, None], axis=1)
+            strength = np.einsum("ci,cil->cl", self.times, flow)
         apart = self.times + TINY_MS * np.arange(4)
-        source = np.zeros((self.grid[2], flow.shape[2]))
-        rows = np.zeros((self.begin[-1] if with_band else 0, flow.shape[2]))
+        n_leads = strength.shape[1]
+        source = np.zeros((self.grid[2], n_leads))
+        rows = np.zeros((self.begin[-1] if with_band else 0, n_leads))
         places = self.begin[self.nodes] - self.low[self.nodes]
         ends = self.grid[0] + self.grid[1] * np.arange(1, self.grid[2] + 1)
         _gather(apart, (self.first, self.last), ends, (flow, strength, places), (source, rows))
@@ -245,7 +338,7 @@ def _gather(times, bins, ends, cell_data, out):  # type: ignore[no-untyped-def]
             slope[:] = 0.0
             if b < last:  # the last bin ends after the last node
                 share = swept_share(times[c], ends[b], slope)
-            for lead in range(flow.shape[2]):
+            for lead in range(strength.shape[1]):
                 source[b, lead] += (share - share_before) * strength[c, lead]
                 if len(rows):
                     for i in range(4):
@@ -264,11 +357,9 @@ def _along(low, begin, rows, tangent, n_bins):  # type: ignore[no-untyped-def]
     if n_parameters == 0:
         return moved
     for node in range(len(low)):
-        for p in range(n_parameters):
-            by_parameter = tangent[node, p]
-            if by_parameter == 0.0:
-                continue
-            for row in range(begin[node], begin[node + 1]):
-                for lead in range(n_leads):
-                    moved[low[node] + row - begin[node], lead, p] += by_parameter * rows[row, lead]
+        for row in range(begin[node], begin[node + 1]):
+            for lead in range(n_leads):
+                by_node, into = rows[row, lead], moved[low[node] + row - begin[node], lead]
+                for p in range(n_parameters):  # innermost: all in one row of memory
+                    into[p] += tangent[node, p] * by_node
     return moved

@@ -4,7 +4,7 @@ Onsets are a first map plus a Gaussian process over the muscle. All other parame
 centred on the values of the first map or of the settings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -58,7 +58,7 @@ class TwinPrior:
     directions: np.ndarray
     """[node, direction] ms per unit of a weight."""
     mean: np.ndarray
-    """[direction + 7] mean, and below SD, of the parameters, which are independent."""
+    """[direction + 7 + move] mean, and below SD, of the parameters, which are independent."""
     sds: np.ndarray
 
     @classmethod
@@ -90,6 +90,10 @@ class TwinPrior:
                               [len(SPEEDS), len(SIGMAS), 1])  # fmt: skip
         return cls(start.astype(float), directions, np.r_[np.zeros(n), logs],
                    np.r_[np.ones(n), np.maximum(of_tissue, LEAST_SD)])  # fmt: skip
+
+    def with_moves(self, mean: np.ndarray) -> "TwinPrior":
+        """The same prior with moves of the body, of SD 1 about a mean [move]."""
+        return replace(self, mean=np.r_[self.mean, mean], sds=np.r_[self.sds, np.ones(len(mean))])
 
 
 def onset_modes(nodes: np.ndarray, settings: TwinSettings) -> np.ndarray:

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, EinthovenError
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
-from einthoven.imaging.twin.forward import SIGMAS, ForwardModel
+from einthoven.imaging.twin.forward import SIGMAS, UNMOVED, ForwardModel
 from einthoven.imaging.twin.prior import AS_SET, TwinPrior, TwinSettings
 from einthoven.imaging.twin.wave import SPEEDS, TwinWave, WaveModel
 from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
@@ -37,18 +37,23 @@ class Parameters(NamedTuple):
     log_sigmas: np.ndarray
     """[2] over those of the settings."""
     log_gain: float
+    moved: np.ndarray = UNMOVED
+    """[move] SD by which the body is another."""
 
     @classmethod
-    def of_vector(cls, vector: np.ndarray) -> Self:
-        """[direction + 7], as `vector` gives it."""
-        n = len(vector) - len(SPEEDS) - len(SIGMAS) - 1
-        weights, speeds, sigmas, gain = np.split(vector, [n, n + len(SPEEDS), len(vector) - 1])
-        return cls(weights, speeds, sigmas, float(gain[0]))
+    def of_vector(cls, vector: np.ndarray, n_moves: int = 0) -> Self:
+        """[direction + 7 + move], as `vector` gives it."""
+        gain = len(vector) - n_moves - 1
+        n = gain - len(SPEEDS) - len(SIGMAS)
+        weights, speeds, sigmas, _, moved = np.split(vector, [n, n + len(SPEEDS), gain, gain + 1])
+        return cls(weights, speeds, sigmas, float(vector[gain]), moved)
 
     @property
     def vector(self) -> np.ndarray:
-        """[direction + 7]."""
-        return np.concatenate([self.weights, self.log_speeds, self.log_sigmas, [self.log_gain]])
+        """[direction + 7 + move]."""
+        gain = np.array([self.log_gain])
+        parts = self.weights, self.log_speeds, self.log_sigmas, gain, self.moved
+        return np.concatenate(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +115,10 @@ class TwinProblem:
     @property
     def first(self) -> Parameters:
         """The mean of the prior, with the gain that fits best within two of its SD."""
-        start = Parameters.of_vector(self.prior.mean)
+        start = Parameters.of_vector(self.prior.mean, self.forward.n_moves)
         own = self.fitted(start)
         gain = float((own * self.ecg).sum() / (own * own).sum())
-        limit = 2.0 * self.prior.sds[-1]
+        limit = 2.0 * self.prior.sds[-1 - self.forward.n_moves]
         more = float(np.clip(np.log(max(gain, 1e-3)), -limit, limit))
         return start._replace(log_gain=start.log_gain + more)
 
@@ -128,7 +133,8 @@ class TwinProblem:
             BadInput, StepFailed, NotConverged: no wave can be computed.
         """
         time = self.wave.activation_time(self.onsets(parameters), parameters.log_speeds)
-        return np.exp(parameters.log_gain) * self.forward.ecg(time, parameters.log_sigmas)
+        ecg = self.forward.ecg(time, parameters.log_sigmas, parameters.moved)
+        return np.exp(parameters.log_gain) * ecg
 
     def cost(self, parameters: Parameters) -> float:
         """Minus the logarithm of the posterior density, up to a constant.
@@ -147,9 +153,10 @@ class TwinProblem:
         at = self.onsets(parameters), self.prior.directions, parameters.log_speeds
         wave = self.wave.wave(*at)
         gain = np.exp(parameters.log_gain)
-        ecg, jacobian = self.forward.potential(*wave, parameters.log_sigmas)
-        fitted = gain * ecg
-        columns = np.concatenate([gain * jacobian, fitted[:, :, None]], axis=2)
+        ecg, jacobian = self.forward.potential(*wave, parameters.log_sigmas, parameters.moved)
+        fitted, n = gain * ecg, jacobian.shape[2] - self.forward.n_moves
+        own, by_moves = gain * jacobian[:, :, :n], gain * jacobian[:, :, n:]
+        columns = np.concatenate([own, fitted[:, :, None], by_moves], axis=2)
         jacobian = columns.reshape(self.ecg.size, -1) / self.noise_sd
         return (fitted - self.ecg).ravel() / self.noise_sd, jacobian, wave
 
@@ -161,7 +168,7 @@ class TwinProblem:
 
     def moved(self, parameters: Parameters, step: np.ndarray) -> Parameters:
         """Parameters after a step [parameter]."""
-        return Parameters.of_vector(parameters.vector + step)
+        return Parameters.of_vector(parameters.vector + step, self.forward.n_moves)
 
 
 def fit_twin(
@@ -188,16 +195,22 @@ def fit_twin(
     """
     ecg = check.finite("ecg", check.shape("ecg", ecg, (len(LEADS), len(forward.time))))
     prior = TwinPrior.about(wave.patient.heart.points, start, settings, logs)
+    prior = prior.with_moves(np.zeros(forward.n_moves))
     if not np.ptp(ecg) > 0:
         raise BadInput("ecg: flat in all leads; there is no QRS to fit")
-    began = clock.perf_counter()
     problem = TwinProblem(wave, forward, ecg[INDEPENDENT_ROWS].astype(np.float64), prior, settings)
+    return fit_problem(problem, problem.first)
+
+
+def fit_problem(problem: TwinProblem, first: Parameters) -> Twin:
+    """The most probable beat of a problem, by steps from the first one."""
+    began, settings = clock.perf_counter(), problem.settings
     damping = Damping(FIRST_DAMPING, decrease=0.3, increase=6.0, max_trials=MAX_REFUSED)
     parameters, n_steps = minimise(
-        problem, problem.first, damping, settings.max_steps, (settings.tolerance, 0.0)
+        problem, first, damping, settings.max_steps, (settings.tolerance, 0.0)
     )
     _, jacobian, beat = problem.linearised(parameters)
-    normal = jacobian.T @ jacobian + np.diag(prior.sds**-2.0)
+    normal = jacobian.T @ jacobian + np.diag(problem.prior.sds**-2.0)
     fitted = problem.fitted(parameters)
     return Twin(
         parameters,

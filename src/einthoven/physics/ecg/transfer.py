@@ -72,9 +72,10 @@ class ElectrodeTransfer:
 
     def potential(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
         """Electrode potentials [electrode, time] mV; tau [node] ms, the smallest zero."""
-        return self._front(tau, cells) + self._differences(tau, cells)
+        return self.front(tau, cells) + self._differences(tau, cells)
 
-    def _front(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
+    def front(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
+        """Potentials with the template's duration everywhere: enough for a QRS."""
         kernel = _kernel(cells.condition, self.n_times)
         n_bins = min(len(kernel), int(tau.max() / BIN_MS) + 2)
         source = np.zeros((n_bins, self.grad.shape[2]))
