@@ -166,6 +166,11 @@ def test_a_paced_rhythm_is_regular(patient):
     assert RecordingSettings().is_regular("crt") and not RecordingSettings().is_regular("sinus")
 
 
+def test_a_person_has_a_rhythm_of_its_own(patient):
+    person = patient.with_stages(replace(patient.ecg, cycle_length_ms=[850.0, 850.0]))
+    assert set(np.diff(record(person, **REGULAR).beat_time)) == {850.0}
+
+
 def test_premature_beats_come_early_and_are_left_out_of_the_mean_beat(patient):
     settings = {"ectopic": "lbbb", "n_ectopic": 2, **REGULAR}
     recorded = record(patient, **settings)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.signal import butter, periodogram, sosfiltfilt
 
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.physics.ecg.beats import AveragedBeat
 from einthoven.physics.ecg.leads import lead_matrix
@@ -74,15 +75,17 @@ def residual(recording: Recording, beat: AveragedBeat) -> tuple[np.ndarray, floa
     x = recording.ecg[INDEPENDENT_ROWS]
     time = 1000.0 / recording.rate_hz * np.arange(x.shape[1])
     mean = np.zeros_like(x)
+    if beat.peaks_ms is None:
+        raise BadInput("beat: its places in the recording are unknown; make it by averaged_beat")
     kinds = [(beat.ecg, beat.peaks_ms), *((kind.ecg, kind.peaks_ms) for kind in beat.others)]
     level = (beat.time >= LEVEL_MS[0]) & (beat.time <= LEVEL_MS[1])
     placed = sorted((float(peak), k) for k, (_, peaks) in enumerate(kinds) for peak in peaks)
     for peak, k in placed:
-        rows = kinds[k][0][INDEPENDENT_ROWS]
+        rows = np.asarray(kinds[k][0])[INDEPENDENT_ROWS]
         rows = rows - np.median(rows[:, level], axis=1, keepdims=True)
         # mean beats are longer than a cycle: the next one takes the place of the end of this one
         inside = (time >= peak + beat.time[0]) & (time <= peak + beat.time[-1])
-        mean[:, inside] = [np.interp(time[inside] - peak, beat.time, row) for row in rows]
+        mean[:, inside] = np.array([np.interp(time[inside] - peak, beat.time, row) for row in rows])
     first, last = placed[0][0] + beat.time[0], placed[-1][0] + beat.time[-1]
     kept = (time >= first) & (time <= last)
     left = (x - mean)[:, kept]

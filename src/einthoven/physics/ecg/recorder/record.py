@@ -107,6 +107,8 @@ class BeatAtElectrodes:
         rows = [names.index(name) for name in STANDARD_ELECTRODES]
         potential = ecg.electrode_potential[known.index(scenario)][rows].astype(np.float64)
         length = patient.activation(scenario).cycle_length_ms
+        if ecg.cycle_length_ms:  # of the person
+            length = ecg.cycle_length_ms[known.index(scenario)]
         return cls(scenario, ecg.time, potential, float(length))
 
 

@@ -1,0 +1,52 @@
+"""People and their recordings in the parameters of rules."""
+
+import pytest
+from helpers.rules import ROOT, params_of
+
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import load, validate
+from einthoven.base.config.people import people_conductivities
+from einthoven.base.config.traits import person_of
+
+
+def plan_with(**sections):
+    whole = load(ROOT / "config/ci.yaml").model_dump(mode="json")
+    for name, changes in sections.items():
+        whole[name] |= changes
+    return Plan.of(validate(whole))
+
+
+@pytest.fixture(scope="module")
+def people():
+    sites = {"backend": "sites"}
+    return plan_with(variation={"people": True}, purkinje=sites,
+                     repolarisation={"field": "gradients"})  # fmt: skip
+
+
+def test_traits_of_a_patient_are_those_of_its_sheet(people):
+    sheet = params_of("cohort_sheet", people)["physiology"]
+    traits = {name: params_of("ecg", people, patient=name)["traits"] for name in people.patients}
+    assert len({values["cycle_length_ms"] for values in traits.values()}) == len(people.patients)
+    for name, values in traits.items():
+        assert values.keys() == {"cycle_length_ms", "age_years"}
+        assert values.items() <= sheet[name].items()
+    assert params_of("ecg", plan_with(), patient="p0000")["traits"] == {}
+
+
+def test_conductivities_are_those_of_the_person(people):
+    for name in people.patients:
+        own = people_conductivities(person_of(people.config, name))
+        for rule, key in (("leadfield", "section"), ("ecg", "conductivity")):
+            given = params_of(rule, people, patient=name, batch="0")[key]
+            assert own.items() <= dict(given).items()
+
+
+def test_recordings_are_made_of_everybody_if_wanted():
+    off = plan_with(recording={"scenarios": ["sinus"]})
+    assert off.recorded == off.recordings == []
+    on = plan_with(recording={"enabled": True, "scenarios": ["sinus"]})
+    assert on.recorded == ["sinus"]
+    assert on.recordings == [f"results/recordings/sinus/{name}.hea" for name in on.everybody]
+    assert params_of("recording", on, patient="p0000")["section"]["scenarios"] == ["sinus"]
+    everything = plan_with(recording={"enabled": True})
+    assert everything.recorded == everything.scenarios
