@@ -138,7 +138,7 @@ def _repaired(heart: Surfaces) -> tuple[Surfaces, list[str]]:
 def _tagged(heart: Surfaces) -> tuple[Surfaces, list[str]]:
     """The wall with tags, and a note on those that were found from its shape.
 
-    Parts whose rims coincide have no base; it is then what the shape makes base.
+    Parts whose boundaries coincide have no base; it is then what the shape makes base.
     """
     tags = heart.face_tags
     if not (tags > 0).all():
