@@ -135,7 +135,7 @@ REACHES = {
     | {"imaging_simulate"},
     "imaging/inputs/points.py": {"imaging_simulate"} | IMAGING,
     "imaging/networks/trunk.py": IMAGING,
-    "physics/electrophysiology/purkinje/growth.py": {"purkinje"},
+    "physics/electrophysiology/purkinje/growth.py": {"purkinje", "imaging_simulate"} | IMAGING,
     "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING | P_WAVE,
     "physics/electrophysiology/atria/shells.py": P_WAVE,
     "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
@@ -147,6 +147,7 @@ REACHES = {
         "imaging_simulate",
         "published",
         "report",
+        "recording",
     }
     | IMAGING,
     "data/dataset/checker.py": {"consolidate", "published"},
