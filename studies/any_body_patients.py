@@ -186,6 +186,7 @@ class Body:
             "conductivity": plan.settings.conductivities_of(who),
             "repolarisation": plan.settings.repolarisation_of(who),
             "atria": plan.settings.atria_of(who),
+            "traits": plan.settings.traits_of(who),
             **self._gradient,
         }
         needs = self._solved | {"activation": list(made.values())}

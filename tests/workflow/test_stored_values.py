@@ -218,7 +218,7 @@ def test_raw_gradients_are_those_of_the_linear_elements(finished, stored, tmp_pa
     sigma = {k: v for k, v in config.leadfield if k.startswith("sigma")}
     params = SimpleNamespace(
         section=getattr(config, rule).model_dump(), conductivity=sigma, gradient="raw",
-        n_electrodes=11, repolarisation=config.repolarisation.model_dump(), atria={},
+        n_electrodes=11, repolarisation=config.repolarisation.model_dump(), atria={}, traits={},
     )  # fmt: skip
     main(job, [tmp_path / "made.npz"], params, logging.getLogger("test"))
     made = load_arrays(tmp_path / "made.npz")

@@ -8,8 +8,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import draw_beats
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
-from einthoven.imaging.inputs.lead_fields import lead_fields_of
-from einthoven.imaging.inputs.measures import clinical_measures
+from einthoven.imaging.inputs import lead_fields, measures
 
 
 def main(input, output, params, log):
@@ -18,12 +17,12 @@ def main(input, output, params, log):
     RepolarisationSettings.model_validate(params.plateaus).needs_one_plateau(patient.name)
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
-    fields = lead_fields_of(patient, sigma, section.forward_models)
+    fields = lead_fields.lead_fields_of(patient, sigma, section.forward_models)
     activation = ActivationSettings.model_validate(params.activation)
     simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
     cases = draw_beats(section, patient.name, section.simulations_per_patient)
-    measures = clinical_measures(patient)
-    Simulations.of(simulator, cases, patient.anatomy.split, measures).save(output[0])
+    about = patient.anatomy.split, measures.clinical_measures(patient)
+    Simulations.of(simulator, cases, *about).save(output[0])
     log.info("%d beats", len(cases))
 
 

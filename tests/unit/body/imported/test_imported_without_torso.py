@@ -132,7 +132,7 @@ def test_clouds_of_every_kind(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"electrodes": ""}, "torso missing; give one, or"),
+        ({"electrodes": "", "pose": "typical"}, "torso missing, and with pose typical"),
         ({"sex": "male"}, "sex alone; a person has"),
         ({**PERSON, "height_cm": "1.8"}, "implausible for an adult"),
         ({**PERSON, "weight_kg": "heavy"}, "could not convert"),
