@@ -4,7 +4,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from einthoven.base.core.errors import StepFailed
@@ -37,15 +36,6 @@ def test_files_have_the_bytes_of_the_workflow(finished, monkeypatch, tmp_path):
     assert made >= {f"{stage}.npz" for stage in ("anatomy", "mesh", "leadfield_b1", "field", "ecg")}
     for file in made:
         theirs = workflow / "patients" / name / file
-        if file == "ecg.npz":  # the last bit of C_Vm depends on the threads of BLAS
-            a, b = np.load(ours / file), np.load(theirs)
-            assert a.files == b.files
-            for key in a.files:
-                if key == "source_energy":
-                    np.testing.assert_allclose(a[key], b[key], rtol=1e-14)
-                else:
-                    np.testing.assert_array_equal(a[key], b[key], err_msg=key)
-            continue
         assert (ours / file).read_bytes() == theirs.read_bytes(), file
     cohort = f"cohort/{name}.json"
     assert (tmp_path / cohort).read_bytes() == (workflow / cohort).read_bytes()
