@@ -112,7 +112,7 @@ def source_energy(
         mS^2 mV^2 ms / mm.
     """
     _, flow = flow_of(heart, sigma_i, activation_time)
-    in_space = np.sum(heart.volumes * np.square(flow).sum(axis=1))  # a BLAS dot product sums by its threads
+    in_space = np.sum(heart.volumes * np.square(flow).sum(axis=1))  # `@` sums by its threads
     in_time = (np.square(np.diff(template[1])) / np.diff(template[0])).sum()
     return float(in_space * in_time)
 

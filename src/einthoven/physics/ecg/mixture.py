@@ -145,7 +145,7 @@ def mixture_energy(
     # int w_k w_l = |c| (sum_i w_ki w_li + sum_i w_ki sum_j w_lj) / 20
     squares = _quadratic(nodal, rate_rate).sum(axis=1) + 16.0 * _quadratic(mean, rate_rate)
     density += np.square(flow).sum(axis=1) * squares / 20.0
-    return float(np.sum(heart.volumes * density))  # a BLAS dot product sums by its threads
+    return float(np.sum(heart.volumes * density))  # `@` sums by its threads
 
 
 def _quadratic(x: np.ndarray, form: np.ndarray) -> np.ndarray:
