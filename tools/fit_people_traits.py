@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_population import TEST_EVERY
 from population_beats import CYCLE, NAMES, HeartInBodies, measured
 
-from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
+from einthoven.app.evaluation.realism.sheets import TEST_EVERY, healthy_adults, is_of_test
 from einthoven.base.config.people import CYCLE_LENGTH, everyone
 from einthoven.base.config.traits import DECADE, SHIPPED_TRAITS
 from einthoven.base.core.errors import BadInput
@@ -71,12 +70,9 @@ class RecordedPeople:
     @classmethod
     def read(cls, folder: Path) -> "RecordedPeople":
         """Healthy adults of a folder's sheet without those of the test."""
-        sheet = sheet_of(folder)
-        if sheet is None:
-            raise BadInput(f"{folder}: no sheet of recordings with diagnoses and patients")
         rows = list[tuple[list[float], float, float, float]]()
-        for listed in one_per_patient(read_listed(sheet, folder), True, str(sheet)):
-            if int(listed.patient) % TEST_EVERY == 0 or not listed.sex or not listed.age_years:
+        for listed in healthy_adults(folder):
+            if is_of_test(listed) or not listed.sex or not listed.age_years:
                 continue
             try:
                 beat = aligned_beat(read_recording(listed.file))

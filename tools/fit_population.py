@@ -34,7 +34,7 @@ from population_posterior import (
     weighted_rows,
 )
 
-from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
+from einthoven.app.evaluation.realism.sheets import TEST_EVERY, healthy_adults, is_of_test
 from einthoven.base.config.people import SHIPPED
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.patient import Patient
@@ -43,7 +43,6 @@ from einthoven.physics.ecg.features import FEATURES, TRACE_MS, beat_features
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
 
-TEST_EVERY = 3
 PRIOR_SPREAD, EFFECTIVE, DRAWS = 1.3, 5.0, 40
 ROUNDS, REWEIGHTINGS = 3, 4
 SEEN = ("q_", "r_", "s_", "r2_", "s2_", "t_", "t2_", "qrs", "transition", "sokolow")
@@ -61,12 +60,9 @@ class FittedPeople:
     @classmethod
     def read(cls, folder: Path) -> "FittedPeople":
         """Healthy adults of a folder's sheet, the first recording of each, without the test's."""
-        sheet = sheet_of(folder)
-        if sheet is None:
-            raise BadInput(f"{folder}: no sheet of recordings with diagnoses and patients")
         rows = list[tuple[np.ndarray, list[float], float]]()
-        for listed in one_per_patient(read_listed(sheet, folder), True, str(sheet)):
-            if int(listed.patient) % TEST_EVERY == 0:
+        for listed in healthy_adults(folder):
+            if is_of_test(listed):
                 continue
             try:
                 beat = aligned_beat(read_recording(listed.file))

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
-from einthoven.base.core.errors import BadInput
+from einthoven.app.evaluation.realism.sheets import healthy_adults, is_of_test
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.physics.ecg.recorder.measured_noise import (
     BANDS_HZ,
@@ -21,16 +20,11 @@ from einthoven.physics.ecg.recorder.measured_noise import (
 )
 from einthoven.physics.ecg.recordings.read import read_recording
 
-TEST_EVERY = 3
-
 
 def main(folder: Path) -> None:
     """Print percentiles over people, and the levels at the electrodes that explain them."""
-    sheet = sheet_of(folder)
-    if sheet is None:
-        raise BadInput(f"{folder}: no sheet of people; is it the folder of PTB-XL?")
-    people = one_per_patient(read_listed(sheet, folder), True, str(sheet))
-    files = [one.file for one in people if int(one.patient) % TEST_EVERY and one.file.exists()]
+    people = [one for one in healthy_adults(folder) if not is_of_test(one)]
+    files = [one.file for one in people if one.file.exists()]
     measures = [NoiseMeasures.of(read_recording(file)) for file in files]
     print(f"{len(measures)} people; 10th, 50th, 90th percentile")
     for name, values in typical(measures).items():

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from einthoven.app.evaluation.realism.sheets import ListedRecording, read_listed
+from einthoven.app.evaluation.realism.sheets import ListedRecording, is_of_test, read_listed
 from einthoven.base.core.errors import BadInput
+from einthoven.imaging.model.recorded_pattern import LEFT, OTHER, PACED, RIGHT, SINUS
 
-SINUS, LEFT, RIGHT, PACED = "sinus", "lbbb", "rbbb", "paced"
-LEFT_PART, RIGHT_PART, OTHER = "incomplete lbbb", "incomplete rbbb", "other"
+LEFT_PART, RIGHT_PART = "incomplete lbbb", "incomplete rbbb"
 CODES = {"PACE": PACED, "CLBBB": LEFT, "CRBBB": RIGHT, "ILBBB": LEFT_PART, "IRBBB": RIGHT_PART,
          "LAFB": OTHER, "LPFB": OTHER, "IVCD": OTHER, "WPW": OTHER}  # fmt: skip
 """Code of PTB-XL -> conduction, the first that applies."""
@@ -80,7 +80,7 @@ def conduction_of_codes(codes: Mapping[str, float], report: str) -> str:
 
 def _of_ptb_xl(row: Mapping[str, str], listed: ListedRecording) -> LabelledRecording:
     codes: dict[str, float] = ast.literal_eval(row["scp_codes"])
-    part = TEST if int(listed.patient) % 3 == 0 else FIT
+    part = TEST if is_of_test(listed) else FIT
     return LabelledRecording(
         listed.file, "ptb-xl", f"ptb-xl {listed.patient}",
         conduction_of_codes(codes, row["report"]), bool(listed.healthy),

@@ -38,9 +38,7 @@ def ecg_section(run: FinishedRun) -> PageSection:
 def _print(run: FinishedRun, k: int) -> Picture:
     """The beat of a scenario as a print of ten seconds."""
     ecg, scenario = run.example.ecg, str(run.example.ecg.scenario[k])
-    rr_ms = run.example.activation(scenario).cycle_length_ms
-    if ecg.cycle_length_ms:  # of the person
-        rr_ms = ecg.cycle_length_ms[k]
+    rr_ms = run.example.cycle_length_ms(scenario)
     title = f"{ecg.patient}, {SCENARIO_NAMES.get(scenario, scenario)}"
     caption = (
         f"{title}, by finite elements, as an electrocardiograph prints it: 25 mm/s, 10 mm/mV. One "

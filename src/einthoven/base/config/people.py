@@ -109,8 +109,7 @@ class PeopleDistribution:
         Args:
             name: the variable.
         """
-        rest = np.delete(np.arange(len(self.names)), self.names.index(name))
-        return self._some(rest, self.mean[rest], self.covariance[np.ix_(rest, rest)])
+        return self.of([other for other in self.names if other != name])
 
     def _some(
         self, rest: np.ndarray, mean: np.ndarray, covariance: np.ndarray
@@ -123,11 +122,8 @@ class PeopleDistribution:
 
     def of(self, names: Sequence[str]) -> "PeopleDistribution":
         """The distribution of some of the variables, whatever the others are."""
-        kept = [self.names.index(name) for name in names]
-        return PeopleDistribution(
-            tuple(names), self.is_log[kept], self.centre[kept], self.scale[kept], self.low[kept],
-            self.high[kept], self.mean[kept], self.covariance[np.ix_(kept, kept)], self.about,
-        )  # fmt: skip
+        kept = np.array([self.names.index(name) for name in names])
+        return self._some(kept, self.mean[kept], self.covariance[np.ix_(kept, kept)])
 
     def at(self, deviation: np.ndarray) -> dict[str, float]:
         """The person at independent deviations [variable] in SD: variable -> value within limits.

@@ -276,6 +276,16 @@ class Patient:
             raise BadInput(f"{self.name}: no scenario {scenario!r}; there are {known}")
         return self.activations[scenario]
 
+    def cycle_length_ms(self, scenario: str) -> float:
+        """From beat to beat: that of the person, if it was drawn, else that of the cells.
+
+        Raises:
+            BadInput: there is no such scenario, or no ECG.
+        """
+        own = self.ecg.cycle_length_ms
+        usual = self.activation(scenario).cycle_length_ms
+        return float(own[self.ecg.scenario.tolist().index(scenario)] if own else usual)
+
 
 def _stage_files(paths: Sequence[Path]) -> dict[str, Any]:
     """Stage -> file, by name; batches of lead fields in numerical order."""

@@ -9,7 +9,12 @@ import numpy as np
 
 from einthoven.base.config.electrophysiology import EarlySiteSettings
 from einthoven.base.config.imaging import ImagingSettings
-from einthoven.base.config.people import people_conductivities, people_sites, shipped_people
+from einthoven.base.config.people import (
+    derived,
+    people_conductivities,
+    people_sites,
+    shipped_people,
+)
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.core.seeds import generator
 from einthoven.physics.electrophysiology.cells.condition import (
@@ -124,13 +129,13 @@ class BeatParameters:
         Args:
             pattern: of activation. sites: of stimulation, for a paced one.
         """
-        drawn = shipped_people().draw(rng)
+        drawn = derived(shipped_people().draw(rng))
         sigma = people_conductivities(drawn)
         return cls(
             pattern,
             sites,
             cv_fiber=drawn["cv_fiber_mm_per_ms"],
-            cv_transverse=drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"],
+            cv_transverse=drawn["cv_transverse_mm_per_ms"],
             cv_lv_endocardium=drawn["cv_lv_endocardium_mm_per_ms"],
             cv_rv_endocardium=drawn["cv_rv_endocardium_mm_per_ms"],
             sigma_il=sigma["sigma_il_s_per_m"],

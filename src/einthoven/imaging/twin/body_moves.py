@@ -107,13 +107,13 @@ class BodyFields:
     def grad(self, change: BodyChange, offsets_mm: np.ndarray | None = None) -> np.ndarray:
         """Gradients [9, cell, 3] kOhm/mm after a change, and of moved electrodes.
 
-        offsets_mm: [9, 3] from where the electrodes were, before they are put on the skin.
+        offsets_mm: [9, 3] along the patient's axes, also after a turn, from where the electrodes
+            were, before they are put on the skin.
         """
         body = moved_body(self.patient.anatomy, change)
         electrodes = body.twelve_lead_electrodes
         if offsets_mm is not None:
-            turned = offsets_mm
-            electrodes = electrodes._replace(points=body.on_skin(electrodes.points + turned))
+            electrodes = electrodes._replace(points=body.on_skin(electrodes.points + offsets_mm))
         return self._predicted(body, electrodes, change)
 
     def _predicted(self, body: Anatomy, at: Electrodes, change: BodyChange) -> np.ndarray:

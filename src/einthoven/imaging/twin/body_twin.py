@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from einthoven.base.config import Config
-from einthoven.base.config.people import people_conductivities
+from einthoven.base.config.people import derived, people_conductivities
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
@@ -130,10 +130,7 @@ class BodyProblem:
 
     def _logs(self, person: LikelyPerson) -> np.ndarray:
         """[7] logarithms of a person's speeds and conductivities over the settings', and gain."""
-        drawn = qrs_people().at(person.deviation)
-        drawn["cv_transverse_mm_per_ms"] = (
-            drawn["cv_fiber_mm_per_ms"] * drawn["cv_transverse_share"]
-        )
+        drawn = derived(qrs_people().at(person.deviation))
         drawn |= people_conductivities(drawn)
         settings = [getattr(self.config.activation, f"{name}_mm_per_ms") for name in SPEEDS]
         settings += [getattr(self.config.leadfield, f"{name}_s_per_m") for name in SIGMAS]

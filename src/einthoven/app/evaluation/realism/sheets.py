@@ -16,6 +16,8 @@ from einthoven.base.core.errors import BadInput
 
 ADULT_YEARS, OLDEST_YEARS = 18.0, 120.0
 """Age of an adult; PTB-XL writes 300 for everybody above 89, which is no age to match by."""
+TEST_EVERY = 3
+"""People of PTB-XL whose number is a multiple of it decide nothing (`is_of_test`)."""
 NORMAL_RHYTHMS = frozenset({"SR", "SBRAD", "STACH", "SARRH"})
 HEALTHY_CODES = NORMAL_RHYTHMS | {"NORM", "LVOLT"}
 """Statements of PTB-XL that a healthy adult may have."""
@@ -144,6 +146,23 @@ def read_listed(sheet: str | Path, folder: Path) -> list[ListedRecording]:
             except (ValueError, SyntaxError, TypeError, AttributeError) as problem:
                 raise BadInput(f"{sheet}: line {number} cannot be read ({problem})") from problem
     return listed
+
+
+def healthy_adults(folder: Path) -> list[ListedRecording]:
+    """The first recording of each healthy adult of a folder's sheet.
+
+    Raises:
+        BadInput: the folder has no sheet, or the sheet marks nobody as healthy.
+    """
+    sheet = sheet_of(folder)
+    if sheet is None:
+        raise BadInput(f"{folder}: no sheet says who is healthy; give the folder of PTB-XL or LUDB")
+    return one_per_patient(read_listed(sheet, folder), True, str(sheet))
+
+
+def is_of_test(listed: ListedRecording) -> bool:
+    """Whether a person of PTB-XL is of those on whom results are judged, and nothing is chosen."""
+    return int(listed.patient) % TEST_EVERY == 0
 
 
 def one_per_patient(

@@ -81,7 +81,7 @@ class BeatAtElectrodes:
     Attributes:
         scenario: its name. time: [time] ms from the first activation.
         potential: [9, time] mV, in the order of `STANDARD_ELECTRODES`.
-        cycle_length_ms: of its simulation.
+        cycle_length_ms: of the person, or of the cells.
     """
 
     scenario: str
@@ -106,10 +106,7 @@ class BeatAtElectrodes:
                            "a recording needs all nine")  # fmt: skip
         rows = [names.index(name) for name in STANDARD_ELECTRODES]
         potential = ecg.electrode_potential[known.index(scenario)][rows].astype(np.float64)
-        length = patient.activation(scenario).cycle_length_ms
-        if ecg.cycle_length_ms:  # of the person
-            length = ecg.cycle_length_ms[known.index(scenario)]
-        return cls(scenario, ecg.time, potential, float(length))
+        return cls(scenario, ecg.time, potential, patient.cycle_length_ms(scenario))
 
 
 @dataclass(frozen=True, eq=False)
