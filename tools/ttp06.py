@@ -3,7 +3,9 @@
 ten Tusscher, Panfilov, "Alternans and spiral breakup in a human ventricular tissue model", Am. J.
 Physiol. 291:H1088 (2006), doi:10.1152/ajpheart.00109.2006; currents that it keeps are from ten
 Tusscher, Noble, Noble, Panfilov, Am. J. Physiol. 286:H1573 (2004), doi:10.1152/ajpheart.00794.2003.
-Units mV, ms, mM, pA/pF. Gates advance by Rush-Larsen, the rest by forward Euler.
+I_KATP and its dependence on extracellular potassium are from Shaw and Rudy, Cardiovasc. Res. 35:256
+(1997), doi:10.1016/S0008-6363(97)00093-X. Units mV, ms, mM, pA/pF. Gates advance by Rush-Larsen,
+the rest by forward Euler.
 """
 
 from math import exp, log, sqrt
@@ -34,12 +36,18 @@ REST = np.array(
 
 
 class Conductances(NamedTuple):
-    """Conductances that differ between cells, nS/pF, and a factor on that of I_CaL."""
+    """Conductances that differ between cells, nS/pF, and factors on those of I_CaL and I_Na.
+
+    The last two are of ischaemia: extracellular potassium, mM, and the conductance of I_KATP.
+    """
 
     ks: float
     to: float
     kr: float = 0.153
     cal: float = 1.0
+    na: float = 1.0
+    k_out: float = K_OUT
+    katp: float = 0.0
 
 
 CELL_TYPES = {
@@ -64,17 +72,20 @@ def relax(gate: float, steady: float, tau: float, dt: float) -> float:
 
 @numba.njit(cache=True)
 def potassium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]:
-    """I_K1, I_to, I_Kr, I_Ks, I_pK."""
+    """I_K1 with I_KATP, I_to, I_Kr, I_Ks, I_pK."""
     v, na_i, k_i = y[0], y[17], y[18]
-    e_k = RTF * log(K_OUT / k_i)
-    e_ks = RTF * log((K_OUT + 0.03 * NA_OUT) / (k_i + 0.03 * na_i))
+    e_k = RTF * log(g.k_out / k_i)
+    e_ks = RTF * log((g.k_out + 0.03 * NA_OUT) / (k_i + 0.03 * na_i))
     alpha = 0.1 / (1.0 + exp(0.06 * (v - e_k - 200.0)))
     beta = (3.0 * exp(0.0002 * (v - e_k + 100.0)) + exp(0.1 * (v - e_k - 10.0))) / (
         1.0 + exp(-0.5 * (v - e_k))
     )
-    i_k1 = 5.405 * alpha / (alpha + beta) * (v - e_k)  # sqrt(K_OUT / 5.4) is one
+    more = sqrt(g.k_out / K_OUT)
+    i_k1 = more * 5.405 * alpha / (alpha + beta) * (v - e_k)
+    if g.katp > 0.0:  # Shaw and Rudy 1997
+        i_k1 += g.katp * (g.k_out / K_OUT) ** 0.24 * (v - e_k)
     i_to = g.to * y[12] * y[11] * (v - e_k)
-    i_kr = g.kr * y[1] * y[2] * (v - e_k)
+    i_kr = more * g.kr * y[1] * y[2] * (v - e_k)
     i_ks = g.ks * y[3] ** 2 * (v - e_ks)
     i_pk = 0.0146 * (v - e_k) * sigmoid((25.0 - v) / 5.98)
     return i_k1, i_to, i_kr, i_ks, i_pk
@@ -85,7 +96,7 @@ def sodium_calcium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]
     """I_Na, I_bNa, I_CaL, I_bCa, I_pCa, I_NaCa, I_NaK."""
     v, ca_i, ca_ss, na_i = y[0], y[13], y[16], y[17]
     e_na, e_ca = RTF * log(NA_OUT / na_i), 0.5 * RTF * log(CA_OUT / ca_i)
-    i_na = 14.838 * y[4] ** 3 * y[5] * y[6] * (v - e_na)
+    i_na = g.na * 14.838 * y[4] ** 3 * y[5] * y[6] * (v - e_na)
     i_bna = 0.00029 * (v - e_na)
     z = 2.0 * (v - 15.0) / RTF
     if abs(z) < 1e-7:  # the limit of z / (exp(z) - 1)
@@ -97,7 +108,7 @@ def sodium_calcium_currents(y: np.ndarray, g: Conductances) -> tuple[float, ...]
     forward, backward = exp(0.35 * v / RTF), exp(-0.65 * v / RTF)
     i_naca = 1000.0 * (forward * na_i**3 * CA_OUT - backward * NA_OUT**3 * ca_i * 2.5)
     i_naca /= (87.5**3 + NA_OUT**3) * (1.38 + CA_OUT) * (1.0 + 0.1 * backward)
-    i_nak = 2.724 * K_OUT / (K_OUT + 1.0) * na_i / (na_i + 40.0)
+    i_nak = 2.724 * g.k_out / (g.k_out + 1.0) * na_i / (na_i + 40.0)
     i_nak /= 1.0 + 0.1245 * exp(-0.1 * v / RTF) + 0.0353 * exp(-v / RTF)
     return i_na, i_bna, i_cal, i_bca, i_pca, i_naca, i_nak
 

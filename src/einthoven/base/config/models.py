@@ -35,6 +35,7 @@ from einthoven.base.config.scenarios import (
     ScenariosSettings,
 )
 from einthoven.base.config.section import Count, Positive, Section, Seed, once, rising
+from einthoven.base.config.substrate import HEALTHY, SubstrateSettings
 
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 MAX_MODES = 10
@@ -300,6 +301,7 @@ class Config(Section):
     repolarisation: RepolarisationSettings = RepolarisationSettings()
     variation: VariationSettings = BY_DEFAULT
     atria: AtriaSettings = OFF
+    substrate: SubstrateSettings = HEALTHY
     ecg: EcgSettings = EcgSettings()
     recording: RecordingSettings = UNRECORDED
     audit: AuditSettings = AuditSettings()

@@ -196,6 +196,15 @@ PATIENT_LAYOUT: Layout = {
 }
 
 
+OF_SOME: Layout = {
+    "substrate": (
+        Variable("tissue", "heart_cell", "int8", "1", "0 healthy, 1 border zone, 2 core"),
+        Variable("level", "heart_node", "float32", "1", "0 healthy to 1 core"),
+    ),
+}
+"""Groups that only some patient stores have: those of runs with section substrate."""
+
+
 def _of(group: str, *names: str) -> tuple[Variable, ...]:
     """Variables of a group of the patient store, by their names."""
     known = {v.name: v for v in PATIENT_LAYOUT[group]}
@@ -222,6 +231,7 @@ STAGE_LAYOUT: Layout = {
     "mesh": PATIENT_LAYOUT["mesh"],
     "fibers": PATIENT_LAYOUT["fibers"][:3],
     "coordinates": PATIENT_LAYOUT["fibers"][3:],
+    **OF_SOME,
     "purkinje": PATIENT_LAYOUT["purkinje"],
     "activation": (
         Variable("activation_time", "heart_node", "float32", "ms", "activation time"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_attrs
-from einthoven.data.dataset.layout import PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
+from einthoven.data.dataset.layout import OF_SOME, PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.heart import Heart
@@ -21,12 +21,14 @@ from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.samples import FieldSamples, SdfSamples
 from einthoven.data.patient.stage import Stage
 from einthoven.data.patient.stages import Activation, Coordinates, Ecg, Fibers, PurkinjeTree
+from einthoven.data.patient.substrate import Substrate
 
 CONDITION = {"cycle_length": 1000.0, "i_kr_factor": 1.0}
 """Conditions of the cells, and their defaults."""
 FILE_OF = {"coordinates": "fibers"}
 """Stages that share the file, or the group of a store, of another one."""
-_ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Ecg, SdfSamples, FieldSamples)
+_ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Substrate, Ecg, SdfSamples,
+             FieldSamples)  # fmt: skip
 SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
 """Stages of which a patient has exactly one."""
 
@@ -59,7 +61,7 @@ def read_parameters(path: Path) -> PatientParameters:
 def read_stage[S: Stage](path: Path, kind: type[S]) -> S:
     """A stage from a patient's store; electrode sites are the electrodes themselves."""
     group = FILE_OF.get(kind.stage, kind.stage)
-    stored = {v.stage_name: v.name for v in PATIENT_LAYOUT[group]}
+    stored = {v.stage_name: v.name for v in (PATIENT_LAYOUT | OF_SOME)[group]}
     stored |= {"site_names": "electrode", "site_points": "electrode_points"}
     with open_store(path) as root:
         keys = {name: f"{group}/{stored.get(name, name)}"
@@ -214,8 +216,12 @@ class Patient:
     @classmethod
     def _of_store(cls, path: Path) -> Self:
         name = _name_in(path)
+        with open_store(path) as root:
+            lacking = {group for group in OF_SOME if group not in root}
         stages: dict[str, Callable[[], Any]] = {
-            stage: partial(read_stage, path, kind) for stage, kind in SINGLE.items()
+            stage: partial(read_stage, path, kind)
+            for stage, kind in SINGLE.items()
+            if stage not in lacking
         }
         stages["activations"] = partial(read_activations, path)
         stages["lead_fields"] = partial(read_lead_fields, path)
@@ -239,6 +245,7 @@ class Patient:
     mesh = _Part[TetMesh]("Tetrahedra.")
     coordinates = _Part[Coordinates]("Ventricular coordinates.")
     purkinje = _Part[PurkinjeTree]("Trees and junctions.")
+    substrate = _Part[Substrate]("Scar or ischaemia.")
     activations = _Part[dict[str, Activation]]("Activation by scenario.")
     lead_fields = _Part[LeadFields]("Lead fields of all electrodes.")
     ecg = _Part[Ecg]("ECGs of all scenarios.")
@@ -264,6 +271,23 @@ class Patient:
                 "cells; are they from different runs?"
             )
         return fibers
+
+    @property
+    def diseased(self) -> Substrate | None:
+        """Scar or ischaemia; None for a healthy heart, which is then computed as ever.
+
+        Raises:
+            BadInput: it belongs to another mesh.
+        """
+        if not self.has("substrate") or self.substrate.is_healthy:
+            return None
+        for name, counted in (("tissue", self.heart.cells), ("level", self.heart.points)):
+            if (n := len(getattr(self.substrate, name))) != len(counted):
+                raise BadInput(
+                    f"{self.where}: substrate: {n} values of {name} for {len(counted)} of the "
+                    "heart; of another mesh? re-run the rule substrate"
+                )
+        return self.substrate
 
     def activation(self, scenario: str) -> Activation:
         """Activation in one scenario.

@@ -15,6 +15,7 @@ from einthoven.base.core.version import __version__
 from einthoven.data.dataset.layout import (
     ELECTRODE,
     FORMAT_VERSION,
+    OF_SOME,
     PATIENT_FORMAT,
     PATIENT_LAYOUT,
     SCENARIO,
@@ -45,9 +46,13 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
         BadInput: a stage is missing or broken, or stages contradict each other.
     """
     groups = _groups(patient, whole_body)
+    if patient.has("substrate"):
+        groups["substrate"] = patient.substrate.arrays()
     _check_groups(groups)
     single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
     attrs = {name: dict(sorted(getattr(patient, name).attrs().items())) for name in single}
+    if patient.has("substrate"):
+        attrs["substrate"] = dict(sorted(patient.substrate.attrs().items()))
     attrs["activation"] = {"settings": next(iter(patient.activations.values())).settings}
     about = {
         "format": PATIENT_FORMAT,
@@ -60,7 +65,7 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
     with new_store(path, about) as root:
         for name, arrays in groups.items():
             group = root.create_group(name, attributes=attrs.get(name, {}))
-            for variable in PATIENT_LAYOUT[name]:
+            for variable in (PATIENT_LAYOUT | OF_SOME)[name]:
                 write(group, variable, arrays[variable.stage_name])
 
 
@@ -126,6 +131,8 @@ def _physiology(patient: Patient) -> Group:
     columns |= patient.lead_fields.conductivities or {}
     if (atria := patient.ecg.atria) is not None:
         columns |= section_of(AtriaSettings, atria, str(patient.where)).columns
+    if patient.has("substrate"):
+        columns |= patient.substrate.columns
     return {"setting": np.array(list(columns)), "value": np.array(list(columns.values()))}
 
 
@@ -133,7 +140,7 @@ def _check_groups(groups: Mapping[str, Group]) -> None:
     """Check that all variables of the layout are there, with consistent lengths and names."""
     sizes = dict(STAGE_SIZES)
     for group, arrays in groups.items():
-        for variable in PATIENT_LAYOUT[group]:
+        for variable in (PATIENT_LAYOUT | OF_SOME)[group]:
             name = variable.stage_name
             if name not in arrays:
                 raise BadInput(f"{group}: lacks {name}; re-run the rule {group}")

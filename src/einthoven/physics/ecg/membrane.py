@@ -8,10 +8,11 @@ import numpy as np
 
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation
-from einthoven.physics.ecg.forward import forward_potential, source_energy
+from einthoven.physics.ecg.forward import forward_potential, source_energy, transfer_matrix
 from einthoven.physics.ecg.mixture import mixture_energy, mixture_potential
 from einthoven.physics.electrophysiology.cells.condition import BASELINE, Condition
 from einthoven.physics.electrophysiology.cells.family import (
@@ -20,6 +21,7 @@ from einthoven.physics.electrophysiology.cells.family import (
     action_potential,
     family,
 )
+from einthoven.physics.electrophysiology.cells.ischaemia import Ischaemia
 from einthoven.physics.electrophysiology.cells.plateaus import NOTCH_STEP_MS, members_of, shares_of
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS
 from einthoven.physics.electrophysiology.repolarisation import (
@@ -28,6 +30,7 @@ from einthoven.physics.electrophysiology.repolarisation import (
     plateau_field,
     template_apd90,
 )
+from einthoven.physics.electrophysiology.substrate.effects import added_duration, ischaemia_of
 from einthoven.physics.leadfield.conductivity import intracellular
 
 
@@ -40,12 +43,14 @@ class Membrane:
         sigma_i: [cell, 3, 3] intracellular conductivity, mS/mm.
         shares: [node, member] of `cells.plateaus.members_of`; None if all cells are the template.
         condition: rate and drug effect.
+        ischaemia: share of ischaemic cells; None if there are none.
     """
 
     heart: Heart
     sigma_i: np.ndarray
     shares: np.ndarray | None = None
     condition: Condition = BASELINE
+    ischaemia: Ischaemia | None = None
 
     @classmethod
     def of(
@@ -58,21 +63,32 @@ class Membrane:
             NotConverged: the linear solver that smooths the durations failed.
         """
         sigma_i = intracellular(patient.fibers.f0, leadfield)
-        durations = apd90_field(patient, repolarisation)
+        durations, substrate = apd90_field(patient, repolarisation), patient.diseased
+        if substrate is not None:
+            durations = added_duration(substrate, durations)
+            if (coupling := substrate.coupling) is not None:
+                sigma_i = sigma_i * coupling[:, None, None]
+        ischaemia = ischaemia_of(substrate)
         # the template alone needs no family
         alike = np.array_equal(durations, np.full_like(durations, template_apd90()))
         low = plateau_field(patient, repolarisation)
         if alike and low is None:
-            return cls(patient.heart, sigma_i)
-        return cls(patient.heart, sigma_i, shares_of(durations, low))
+            return cls(patient.heart, sigma_i, ischaemia=ischaemia)
+        return cls(patient.heart, sigma_i, shares_of(durations, low), ischaemia=ischaemia)
 
     def during(self, activation: Activation) -> Self:
         """The same cells at the rate and with the I_Kr of an activation's scenario.
 
         Raises:
-            BadInput: as `condition_of`.
+            BadInput: as `condition_of`, or ischaemic cells at another condition.
         """
-        return replace(self, condition=condition_of(activation))
+        condition = condition_of(activation)
+        if self.ischaemia is not None and condition != BASELINE:
+            raise BadInput(
+                f"scenario {activation.scenario} ({condition}): there are ischaemic cells for "
+                f"{BASELINE} only; take it out of ecg.scenarios, or set substrate.kind: scar"
+            )
+        return replace(self, condition=condition)
 
     @cached_property
     def template(self) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +101,11 @@ class Membrane:
 
         Without it one sweep is sufficient, with bitwise the same result.
         """
+        healthy = self._of_healthy_cells
+        return healthy if self.ischaemia is None else self.ischaemia.added_to(healthy)
+
+    @property
+    def _of_healthy_cells(self) -> PotentialMixture | None:
         if self.shares is None:
             return None
         members = members_of(self.shares, self.condition)
@@ -114,12 +135,27 @@ class Membrane:
             phi += mixture_potential(self.heart, self.sigma_i, tau, grad, time, self.mixture)
         return phi
 
+    def resting_potential(self, grad: np.ndarray) -> np.ndarray:
+        """Electrode potentials at rest [electrode] mV: - int G_i grad V_rest . grad Z dx.
+
+        They are zero without ischaemia. An electrocardiograph does not see them: what it shows as
+        the ST segment is the potential during the plateau minus this one (TQ depression), as in
+        `potential`. grad [electrode, cell, 3] kOhm/mm.
+        """
+        if self.ischaemia is None:
+            return np.zeros(len(grad))
+        matrix = transfer_matrix(self.heart, self.sigma_i, grad)
+        resting: np.ndarray = matrix @ self.ischaemia.rest
+        return resting
+
     def energy(self, tau: np.ndarray) -> float:
         """C_Vm, the constant of the error bound of section 2.6; tau [node] ms.
 
         Returns:
             mS^2 mV^2 ms / mm.
         """
+        if self.ischaemia is not None and self.mixture is not None:
+            return mixture_energy(self.heart, self.sigma_i, tau, self.template, self.mixture)
         if self.shares is None:
             return source_energy(self.heart, self.sigma_i, tau, self.template)
         members = members_of(self.shares, self.condition)

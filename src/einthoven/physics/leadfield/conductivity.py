@@ -34,11 +34,16 @@ def transversely_isotropic(f0: np.ndarray, along: float, across: float) -> np.nd
     return across * np.eye(3) + (along - across) * f0[:, :, None] * f0[:, None, :]
 
 
-def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: LeadFieldSettings) -> np.ndarray:
+def bulk(
+    f0: np.ndarray,
+    cell_tags: np.ndarray,
+    sigma: LeadFieldSettings,
+    coupling: np.ndarray | None = None,
+) -> np.ndarray:
     """G = G_i + G_e in the myocardium, G_0 = sigma I of torso, blood or lungs elsewhere.
 
     f0 [heart cell, 3] unit vectors, cell_tags [cell] core.tags.Tissue, myocardium first ->
-    [cell, 3, 3] mS/mm.
+    [cell, 3, 3] mS/mm. `coupling` [heart cell] is a factor on G_i: dead cells have none.
 
     Raises:
         BadInput: the fibres do not match the myocardium, or a tag is unknown.
@@ -62,6 +67,9 @@ def bulk(f0: np.ndarray, cell_tags: np.ndarray, sigma: LeadFieldSettings) -> np.
     along = sigma.sigma_il_s_per_m + sigma.sigma_el_s_per_m
     across = sigma.sigma_it_s_per_m + sigma.sigma_et_s_per_m
     tensors[:heart] = transversely_isotropic(f0, along, across)
+    if coupling is not None:
+        check.shape("coupling", coupling, (heart,))
+        tensors[:heart] -= (1.0 - coupling)[:, None, None] * intracellular(f0, sigma)
     for tag, value in scalars.items():
         tensors[cell_tags == tag] = value * np.eye(3)
     return tensors

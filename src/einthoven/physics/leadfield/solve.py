@@ -74,8 +74,10 @@ def fields_of_loads(
     Raises:
         BadInput, NotConverged: as `solve_lead_fields`.
     """
-    mesh, n = patient.mesh, delta.shape[0]
-    body = NeumannProblem(mesh, bulk(patient.fibers.f0, mesh.cell_tags, config), n, config)
+    mesh, n, substrate = patient.mesh, delta.shape[0], patient.diseased
+    coupling = None if substrate is None else substrate.coupling
+    tensors = bulk(patient.fibers.f0, mesh.cell_tags, config, coupling)
+    body = NeumannProblem(mesh, tensors, n, config)
     sink = body.skin_areas / body.skin_areas.sum()
     lead_field, residual = np.empty((n, len(mesh.points)), dtype), np.empty(n)
     for start in range(0, n, ELECTRODES_AT_ONCE):

@@ -12,6 +12,12 @@ from einthoven.physics.electrophysiology.capture import fired_sources, first_arr
 from einthoven.physics.electrophysiology.eikonal import Eikonal, speed_tensor_sq
 from einthoven.physics.electrophysiology.scenarios.kinds import built_in
 from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
+from einthoven.physics.electrophysiology.substrate.effects import (
+    dead_nodes,
+    filled,
+    speed_factor,
+    without_dead,
+)
 
 
 def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfig) -> Activation:
@@ -19,7 +25,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
 
     Args:
         patient: with mesh, fibres and, if the scenario needs them, Purkinje trees and coordinates;
-            with `config.capture` always with trees. If its anatomy has activation times of an
+            with `config.capture` always with trees. A substrate slows or stops the wave; dead
+            muscle gets the time of the nearest that lives. If its anatomy has activation times of an
             imported mesh in this scenario, these are used.
         scenario: name of a built-in one, such as sinus, lbbb or crt, or any other.
         config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
@@ -42,21 +49,28 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         cv_fiber=config.cv_fiber_mm_per_ms * factor,
         cv_transverse=config.cv_transverse_mm_per_ms * factor,
     )
+    network, dead = beat.network(patient, config), None
+    if (substrate := patient.diseased) is not None:
+        speeds *= np.square(speed_factor(substrate, heart))[:, None, None]
+        network = without_dead(network, substrate, patient)
+        dead = dead_nodes(substrate, heart)
     eikonal = Eikonal.of(heart.points, heart.cells, speeds, config.backend)
-    network = beat.network(patient, config)
     given = beat.sources(patient, config)
     wave = first_arrival(eikonal, graph_of(network, len(heart.points)), given)
     sources, first = fired_sources(wave, network, given), wave.activation_time.min()
+    time = wave.activation_time
+    if dead is not None:
+        time = filled(time, dead, heart.points)
     return Activation(
         patient=patient.name,
-        activation_time=(wave.activation_time - first).astype(np.float32),
+        activation_time=(time - first).astype(np.float32),
         source_nodes=sources.nodes.astype(np.int32),
         source_times=sources.times - first,
         scenario=beat.name,
         backend=config.backend,
         residual_ms=eikonal.residual_ms(wave.activation_time, wave.start),
         n_updates=wave.n_updates,
-        total_ms=float(wave.activation_time.max() - first),
+        total_ms=float(time.max() - first),
         cycle_length_ms=float(beat.settings.cycle_length_ms),
         i_kr_factor=beat.settings.i_kr_factor,
         settings=builtins_of(config),

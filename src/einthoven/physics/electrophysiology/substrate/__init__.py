@@ -1,0 +1,1 @@
+"""Scar and ischaemia: their regions, and their effects on conduction and cells."""
