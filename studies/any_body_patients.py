@@ -145,6 +145,9 @@ class Body:
         yield Step("mesh", self.files("mesh"), self.files("anatomy"), section)
         section = {"section": plan.section("fibers")}
         yield Step("fibers", self.files("fibers"), self.files("mesh") | self._measured, section)
+        if plan.config.substrate.enabled:
+            section = {"section": plan.settings.substrate_of(self.who)}
+            yield Step("substrate", self.files("substrate"), self.files("mesh", "fibers"), section)
         section = {
             "section": plan.settings.leadfield_of(self.who),
             "drawn": bool(plan.config.augmentation.conductivities),
@@ -152,7 +155,8 @@ class Body:
         for batch, electrodes in plan.batches.items():
             of_batch = section | {"batch": batch, "electrodes": electrodes}
             made = self.files(f"leadfield_b{batch}")
-            yield Step("leadfield", made, self.files("anatomy", "mesh", "fibers"), of_batch)
+            needs = self.files("anatomy", "mesh", "fibers") | self._scar
+            yield Step("leadfield", made, needs, of_batch)
         section = {"section": plan.section("field_samples"), **self._gradient}
         yield Step("field_samples", self.files("field"), self._solved, section)
 
@@ -163,7 +167,8 @@ class Body:
         other = replace(plan, config=config.model_copy(update={"augmentation": ranges}))
         section = {"section": other.settings.leadfield_of(self.who), "drawn": True}
         section |= {"batch": str(k), "electrodes": [0, plan.n_electrodes]}
-        made, needs = self.files(f"leadfield_{k}"), self.files("anatomy", "mesh", "fibers")
+        made = self.files(f"leadfield_{k}")
+        needs = self.files("anatomy", "mesh", "fibers") | self._scar
         yield Step("leadfield", made, needs, section)
         section = {"section": plan.section("field_samples"), **self._gradient}
         needs |= {"leadfield": list(made.values())}
@@ -179,7 +184,7 @@ class Body:
             "definitions": plan.definitions,
         }
         made = self.files(*(f"activation_{name}" for name in plan.scenarios))
-        needs = self.files("mesh", "fibers", "purkinje") | self._measured
+        needs = self.files("mesh", "fibers", "purkinje") | self._measured | self._diseased
         yield Step("activation", made, needs, section)
         section = {
             "section": plan.section("ecg"),
@@ -189,7 +194,7 @@ class Body:
             "traits": plan.settings.traits_of(who),
             **self._gradient,
         }
-        needs = self._solved | {"activation": list(made.values())}
+        needs = self._solved | {"activation": list(made.values())} | self._diseased
         yield Step("ecg", self.files("ecg"), needs, section)
 
     @property
@@ -201,6 +206,16 @@ class Body:
         """The file with an imported heart's own fibres and activation, if it has any."""
         has_own = self.plan.measured_of(self.who)
         return {"anatomy": self.file("anatomy") if has_own else []}
+
+    @property
+    def _diseased(self) -> dict[str, Any]:
+        """The file with scar or ischaemia, in runs that have any."""
+        return {"substrate": self.plan.diseased_of(self.who) and self.file("substrate")}
+
+    @property
+    def _scar(self) -> dict[str, Any]:
+        """The same, where lead fields know of it."""
+        return {"substrate": self.plan.scar_of(self.who) and self.file("substrate")}
 
     @property
     def _solved(self) -> dict[str, Any]:

@@ -23,12 +23,38 @@ rule purkinje:
         "../scripts/purkinje.py"
 
 
+rule substrate:
+    input:
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+    output:
+        "results/patients/{patient}/substrate.npz",
+    log:
+        "results/logs/substrate/{patient}.log",
+    benchmark:
+        "results/benchmarks/substrate/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        section=PLAN.settings.substrate_of,
+        source=source("substrate"),
+    message:
+        "Scar or ischaemia of {wildcards.patient}"
+    script:
+        "../scripts/substrate.py"
+
+
 rule activation:
     input:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         purkinje="results/patients/{patient}/purkinje.npz",
         anatomy=PLAN.measured_of,
+        substrate=PLAN.diseased_of,
     output:
         expand(
             "results/patients/{patient}/activation_{scenario}.npz",

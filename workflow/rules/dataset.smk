@@ -5,6 +5,7 @@ rule patient_store:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         purkinje="results/patients/{patient}/purkinje.npz",
+        substrate=PLAN.diseased_of,
         ecg="results/patients/{patient}/ecg.npz",
         sdf="results/patients/{patient}/sdf.npz",
         field="results/patients/{patient}/field.npz",

@@ -3,6 +3,7 @@ rule ecg:
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
+        substrate=PLAN.diseased_of,
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",
             scenario=PLAN.scenarios,

@@ -3,6 +3,7 @@ rule leadfield:
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
+        substrate=PLAN.scar_of,
     output:
         "results/patients/{patient}/leadfield_b{batch}.npz",
     log:

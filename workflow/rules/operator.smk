@@ -74,6 +74,7 @@ rule operator_predict:
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
+        substrate=PLAN.diseased_of,
         field="results/patients/{patient}/field.npz",
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",

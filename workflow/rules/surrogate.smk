@@ -137,6 +137,7 @@ rule predict:
         anatomy="results/patients/{patient}/anatomy.npz",
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
+        substrate=PLAN.diseased_of,
         field="results/patients/{patient}/field.npz",
         ecg="results/patients/{patient}/ecg.npz",
         activation=expand(

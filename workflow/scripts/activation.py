@@ -9,9 +9,8 @@ from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 
 def main(input, output, params, log):
-    patient = Patient.of_files(
-        mesh=input.mesh, fibers=input.fibers, purkinje=input.purkinje, anatomy=input.anatomy
-    )
+    stages = {k: getattr(input, k) for k in ("mesh", "fibers", "purkinje", "anatomy", "substrate")}
+    patient = Patient.of_files(**stages)
     config = ActivationSettings.model_validate(params.section)
     for name, path in zip(params.scenarios, output, strict=True):
         scenario = scenario_of(name, read_scenario(params.definitions[name]))

@@ -9,9 +9,8 @@ from einthoven.physics.ecg.simulate import SimulationSettings, reference_ecg
 
 
 def main(input, output, params, log):
-    patient = Patient.of_files(
-        anatomy=input.anatomy, mesh=input.mesh, fibers=input.fibers, activation=input.activation
-    )
+    used = ("anatomy", "mesh", "fibers", "activation", "substrate")
+    patient = Patient.of_files(**{stage: getattr(input, stage) for stage in used})
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
     fields = LeadFields.gather(input.leadfield, electrodes)
     leadfield = params.conductivity | {"gradient": params.gradient}

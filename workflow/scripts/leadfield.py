@@ -9,7 +9,8 @@ from einthoven.physics.leadfield.solve import solve_lead_fields
 
 
 def main(input, output, params, log):
-    patient = Patient.of_files(anatomy=input.anatomy, mesh=input.mesh, fibers=input.fibers)
+    stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "substrate")}
+    patient = Patient.of_files(**stages)
     electrodes = patient.anatomy.electrodes(*params.electrodes)
     config = LeadFieldSettings.model_validate(params.section)
     fields = solve_lead_fields(patient, electrodes, config, dtype="float32")

@@ -10,7 +10,8 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 
 
 def main(input, output, params, log):
-    stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
+    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate")
+    stages = {k: getattr(input, k) for k in used}
     patient = Patient.of_files(**stages)
     sections = params.section, params.conductivity, params.repolarisation, params.atria
     settings = SimulationSettings.of_params(*sections)

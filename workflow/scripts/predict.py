@@ -13,7 +13,8 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 
 
 def main(input, output, params, log):
-    stages = {k: getattr(input, k) for k in ("anatomy", "mesh", "fibers", "field", "activation")}
+    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate")
+    stages = {k: getattr(input, k) for k in used}
     patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
     encoder = encoder_class(params.encoder).load(folder, lambda _: patient.anatomy.surfaces)
     surrogate = SurrogateEnsemble.load(input.surrogate, params.model, *input.uncertainty)

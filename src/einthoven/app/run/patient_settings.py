@@ -127,6 +127,10 @@ class PatientSettings:
         """Cycle length and age of a patient; empty where people are not drawn."""
         return traits_of(self.config, wildcards.patient)
 
+    def substrate_of(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of a patient's scar or ischaemia."""
+        return builtins_of(self.config.substrate.of_patient(wildcards.patient))
+
     def repolarisation_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's repolarisation."""
         return builtins_of(self.physiology(wildcards.patient).repolarisation)

@@ -272,8 +272,9 @@ class Plan:
         sections = {name: self._params[name] for name in PHYSICS}
         if not self.config.augmentation.changes_nothing:
             sections["augmentation"] = self._params["augmentation"]
-        if self.config.atria.enabled:
-            sections["atria"] = self._params["atria"]
+        for name in ("atria", "substrate"):
+            if getattr(self.config, name).enabled:
+                sections[name] = self._params[name]
         return sections | {"leadfield": lead_field}
 
     @cached_property
@@ -302,6 +303,18 @@ class Plan:
         if row is None or not row.measured:
             return []
         return f"results/patients/{wildcards.patient}/anatomy.npz"
+
+    def diseased_of(self, wildcards: Any) -> str | list[str]:
+        """File with a patient's scar or ischaemia, in runs that have any."""
+        if not self.config.substrate.enabled:
+            return []
+        return f"results/patients/{wildcards.patient}/substrate.npz"
+
+    def scar_of(self, wildcards: Any) -> str | list[str]:
+        """The same, where lead fields know of it."""
+        section = self.config.substrate
+        known = section.kind == "scar" and section.in_lead_field
+        return self.diseased_of(wildcards) if known else []
 
     def electrodes_of(self, wildcards: Any) -> list[int]:
         """First and one past the last electrode of a batch."""

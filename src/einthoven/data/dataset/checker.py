@@ -14,6 +14,8 @@ from einthoven.data.dataset.layout import (
     DATASET_FORMAT,
     FORMAT_VERSION,
     LAYOUTS,
+    OF_SOME,
+    PATIENT_FORMAT,
     UNKNOWN_SEX,
     Variable,
     by_key,
@@ -136,7 +138,9 @@ def _check_content(path: Path) -> Summary:
             raise BadInput(
                 f"{path}: format_version {version!r}, this einthoven reads {FORMAT_VERSION}"
             )
-        variables, members = by_key(LAYOUTS[kind]), Members(path)
+        some = {group: variables for group, variables in OF_SOME.items() if group in root}
+        layout = LAYOUTS[kind] | (some if kind == PATIENT_FORMAT else {})
+        variables, members = by_key(layout), Members(path)
         found: dict[str, Any] = {key: root.get(key) for key in variables}
         _refuse_any(path, array_faults(found, members, variables))
         _refuse_any(path, member_faults(found, members))

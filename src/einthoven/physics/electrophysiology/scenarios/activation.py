@@ -26,8 +26,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     Args:
         patient: with mesh, fibres and, if the scenario needs them, Purkinje trees and coordinates;
             with `config.capture` always with trees. A substrate slows or stops the wave; dead
-            muscle gets the time of the nearest that lives. If its anatomy has activation times of an
-            imported mesh in this scenario, these are used.
+            muscle gets the time of the nearest that lives. If its anatomy has activation times of
+            an imported mesh in this scenario, these are used.
         scenario: name of a built-in one, such as sinus, lbbb or crt, or any other.
         config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
 
