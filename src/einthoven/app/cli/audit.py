@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tabulate import tabulate
 
     from einthoven.app.evaluation.audit import audit, table
+    from einthoven.app.evaluation.criteria import called_shares
     from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, measure_files
     from einthoven.app.evaluation.sexes import sex_table, statement
     from einthoven.base.core.files import write_json
@@ -61,6 +62,9 @@ def run(arguments: argparse.Namespace) -> None:
         if name.endswith("share") or name.startswith("share"):
             print(f"{name}: {'none' if share is None else format(share, '.3f')}")
     print(f"n: {found['n']}, pairs of patient and feature with percentiles: {found['n_pairs']}")
+    found["infarct"] = called_shares([row for row in rows if row.scenario == scenario])
+    acute, old = (f"{found['infarct'][kind]:.3f}" for kind in ("acute", "old"))
+    print(f"called acute infarction: {acute}, old infarction: {old} (ESC/AHA criteria)")
     if differences := found["sex_differences"]:
         header, lines = sex_table(differences)
         print(tabulate(lines, header, disable_numparse=True))

@@ -123,6 +123,7 @@ REACHES = {
     "body/fibers/ldrb.py": {"fibers"},
     "numerics/fem/laplace.py": {
         "fibers",
+        "substrate",
         "ecg",
         "predict",
         "operator_predict",
@@ -138,6 +139,7 @@ REACHES = {
     "physics/electrophysiology/purkinje/growth.py": {"purkinje", "imaging_simulate"} | IMAGING,
     "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING | P_WAVE,
     "physics/electrophysiology/atria/shells.py": P_WAVE,
+    "physics/electrophysiology/substrate/make.py": {"substrate"},
     "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
     "physics/ecg/leads.py": {
         "ecg",
