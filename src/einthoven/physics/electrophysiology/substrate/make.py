@@ -113,17 +113,16 @@ def _wall_mm(patient: Patient) -> np.ndarray:
 
 def _main_body(heart: Heart, conducting: np.ndarray) -> np.ndarray:
     """The largest connected part of the cells that conduct: [cell] bool; islands are cut off."""
-    n_cells, n_nodes = len(heart.cells), len(heart.points)
     live = np.flatnonzero(conducting)
     if len(live) == 0:
         return conducting
-    rows = np.repeat(np.arange(len(live)), 4)
-    touches = sp.csr_array((np.ones(len(rows)), (rows, heart.cells[live].ravel())),
-                           (len(live), n_nodes))  # fmt: skip
-    _, part = sp.csgraph.connected_components(touches @ touches.T, directed=False)
-    largest = np.bincount(part, heart.volumes[live]).argmax()
-    main = np.zeros(n_cells, bool)
-    main[live[part == largest]] = True
+    first, others = np.repeat(heart.cells[live, 0], 3), heart.cells[live, 1:].ravel()
+    n_nodes = len(heart.points)
+    touching = sp.csr_array((np.ones(len(first), np.int8), (first, others)), (n_nodes, n_nodes))
+    _, part = sp.csgraph.connected_components(touching, directed=False)
+    of_live = part[heart.cells[live, 0]]
+    main = np.zeros(len(heart.cells), bool)
+    main[live[of_live == np.bincount(of_live, heart.volumes[live]).argmax()]] = True
     return main
 
 

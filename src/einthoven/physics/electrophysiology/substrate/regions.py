@@ -150,8 +150,7 @@ def _of_segments(patient: Patient, names: list[str]) -> np.ndarray:
     inside = np.isin(regions.node_region, [regions.number(name) for name in names])
     if not inside.any() or inside.all():
         raise BadInput(f"{patient.name}: no node, or every node, is in {', '.join(names)}")
-    distance = np.where(
-        inside, cKDTree(points[~inside]).query(points)[0], -cKDTree(points[inside]).query(points)[0]
-    )
-    gap = np.abs(distance)
-    return distance - np.sign(distance) * min(gap[inside].min(), gap[~inside].min()) / 2.0
+    distance = np.empty(len(points))
+    distance[inside] = cKDTree(points[~inside]).query(points[inside])[0]
+    distance[~inside] = -cKDTree(points[inside]).query(points[~inside])[0]
+    return distance - np.sign(distance) * np.abs(distance).min() / 2.0
