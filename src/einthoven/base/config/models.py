@@ -245,8 +245,7 @@ class AuditSettings(Section):
     """People's ECGs beside those of all patients, in the report; docs/how-to/judge-realism.md."""
 
     recordings: RecordingsPath = ""
-    """Folder of recordings of people, with a sheet of them; needs scenario sinus, and at least ten
-    patients."""
+    """Folder of recordings of people, with a sheet; needs scenario sinus, and ten patients."""
     healthy: bool = True
     """Whether healthy adults alone are compared, as the sheet says."""
 

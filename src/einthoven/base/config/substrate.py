@@ -131,7 +131,7 @@ class SubstrateSettings(Section):
 
         Draws depend only on the seed, the patient's name and the key.
         """
-        if not self.enabled:
+        if self.kind == "none":
             return self
 
         def unit(key: str) -> float:

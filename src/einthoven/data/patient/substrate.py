@@ -1,13 +1,13 @@
 """Scar or ischaemia of a heart: tissue of each cell, and the labels that a data set needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from einthoven.base.config.load import section_of
-from einthoven.base.config.substrate import SubstrateSettings
+from einthoven.base.config.substrate import N_AHA, SubstrateSettings
 from einthoven.data.patient.stage import Stage
 
 HEALTHY, BORDER, CORE = 0, 1, 2
@@ -35,8 +35,8 @@ class Substrate(Stage):
     transmurality: float = 0.0
     """Part of the wall that the core spans: the 5th to the 95th percentile of the transmural
     coordinate of its cells, over 0.9."""
-    segments: Mapping[str, float] | None = None
-    """AHA segment -> part of its volume that is core."""
+    segment_share: Sequence[float] = (0.0,) * N_AHA
+    """Part of the volume of each AHA segment, 1 to 17, that is core."""
 
     @property
     def section(self) -> SubstrateSettings:
@@ -62,5 +62,5 @@ class Substrate(Stage):
         found = {name: float(getattr(self, name))
                  for name in ("core_ml", "border_ml", "lv_percent", "transmurality")}  # fmt: skip
         found |= {f"share_{number:02d}": float(share)
-                  for number, share in enumerate((self.segments or {}).values(), 1)}  # fmt: skip
+                  for number, share in enumerate(self.segment_share, 1)}  # fmt: skip
         return {f"substrate_{name}": value for name, value in found.items()}

@@ -41,8 +41,7 @@ def make_substrate(patient: Patient, settings: SubstrateSettings) -> Substrate:
     heart, stored = patient.heart, builtins_of(settings)
     if settings.kind == "none":
         zero = np.zeros(len(heart.cells), np.int8), np.zeros(len(heart.points), np.float32)
-        return Substrate(patient=patient.name, tissue=zero[0], level=zero[1], settings=stored,
-                         segments=dict.fromkeys(AHA_SEGMENTS, 0.0))  # fmt: skip
+        return Substrate(patient=patient.name, tissue=zero[0], level=zero[1], settings=stored)
     region = settings.regions[0]
     if isinstance(region, FieldRegionSettings):
         level, name = level_of_field(region, patient), f"field {region.path}"
@@ -143,11 +142,9 @@ def _labelled(
             f"substrate: {name}: the core is {of_lv:.0%} of {patient.name}'s left ventricle, more "
             f"than {MOST_OF_LV:.0%}; a smaller region or size?"
         )
-    shares = {
-        segment: float(volumes[cells][core[cells]].sum() / volumes[cells].sum())
-        if len(cells := regions.cells(segment)) else 0.0
-        for segment in AHA_SEGMENTS
-    }  # fmt: skip
+    whole, dead = (np.bincount(regions.cell_region[some], volumes[some], len(regions.names))
+                   for some in (slice(None), core))  # fmt: skip
+    shares = dead[: len(AHA_SEGMENTS)] / np.maximum(whole[: len(AHA_SEGMENTS)], 1e-9)
     rho = patient.coordinates.uvc_rho[patient.heart.cells].mean(axis=1)[core]
     low, high = np.percentile(rho, [5.0, 95.0])
     return Substrate(
@@ -156,5 +153,5 @@ def _labelled(
         border_ml=float(volumes[tissue == BORDER].sum() / 1e3),
         lv_percent=float(100.0 * of_lv),
         transmurality=float(min(1.0, (high - low) / 0.9)),
-        segments=shares,
+        segment_share=shares.tolist(),
     )  # fmt: skip
