@@ -40,7 +40,7 @@ def heart_image(patient: Patient, view: tuple[float, float, float]) -> np.ndarra
     for tissue, (colour, opacity) in COLOURS.items():
         cells = heart.cells[patient.substrate.tissue == tissue]
         if len(cells):
-            skin = tetrahedra(heart.points, cells).extract_surface()
+            skin = tetrahedra(heart.points, cells).extract_surface(algorithm="dataset_surface")
             assert isinstance(skin, pv.PolyData)
             plotter.add_mesh(skin, color=colour, opacity=opacity, smooth_shading=False)
     return render(plotter, view, 1.3)
