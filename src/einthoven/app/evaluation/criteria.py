@@ -30,7 +30,7 @@ ROUNDED = 6
 
 @dataclass(frozen=True)
 class InfarctCriteria:
-    """What the criteria say of one ECG; lists of leads, in their usual order."""
+    """Findings of one ECG; leads in their usual order."""
 
     elevated: tuple[str, ...]
     """Leads above their threshold at the J point."""

@@ -113,7 +113,7 @@ class SubstrateSettings(Section):
     in_lead_field: bool = False
     """Whether the lead field knows that the core of a scar has less intracellular space."""
     severity: Severity = "moderate"
-    """Of ischaemia; docs/explanation/scar-and-ischaemia.md has the cells."""
+    """Severity of ischaemia; docs/explanation/scar-and-ischaemia.md has the cells."""
 
     @model_validator(mode="after")
     def _what_does_not_conduct_has_no_source(self) -> Self:

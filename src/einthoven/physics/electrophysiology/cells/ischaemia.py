@@ -77,7 +77,7 @@ class Ischaemia:
         return self.share * ischaemic_cell(self.severity).rest_change_mv
 
     def added_to(self, healthy: PotentialMixture | None) -> PotentialMixture:
-        """What healthy and ischaemic cells add to V_m of the template alone.
+        """Contribution of healthy and ischaemic cells beyond V_m of the template alone.
 
         Its step is that of the upstroke, which ischaemic cells do not share.
         """

@@ -1,4 +1,4 @@
-"""What scar and ischaemia do to conduction and cells."""
+"""Effects of scar and ischaemia on conduction and cells."""
 
 import numpy as np
 from scipy.spatial import cKDTree

@@ -1,5 +1,7 @@
 """Scar or ischaemia of one heart, from its settings."""
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
@@ -11,7 +13,7 @@ from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
-from einthoven.data.patient.segments import AHA_SEGMENTS, ventricular_segments
+from einthoven.data.patient.segments import AHA_SEGMENTS, Regions, ventricular_segments
 from einthoven.data.patient.substrate import BORDER, CORE, Substrate
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.numerics.fem.solvers import make_solver
@@ -42,14 +44,14 @@ def make_substrate(patient: Patient, settings: SubstrateSettings) -> Substrate:
     if settings.kind == "none":
         zero = np.zeros(len(heart.cells), np.int8), np.zeros(len(heart.points), np.float32)
         return Substrate(patient=patient.name, tissue=zero[0], level=zero[1], settings=stored)
-    region = settings.regions[0]
+    region, segments = settings.regions[0], ventricular_segments(patient)
     if isinstance(region, FieldRegionSettings):
         level, name = level_of_field(region, patient), f"field {region.path}"
         of_cell = level[heart.cells].mean(axis=1)
         tissue = np.where(of_cell >= 1.0 - FIELD_BORDER, CORE, np.where(of_cell > 0, BORDER, 0))
     else:
         found = REGIONS[type(region)](region)
-        edge, name = _edge(patient, settings, found.edge_distance(patient)), found.name
+        edge, name = _edge(patient, settings, found.edge_distance(patient, segments)), found.name
         level = np.clip(1.0 + edge / settings.border_mm, 0.0, 1.0) if settings.border_mm else (
             (edge >= 0).astype(float))  # fmt: skip
         of_cell = edge[heart.cells].mean(axis=1)
@@ -57,7 +59,9 @@ def make_substrate(patient: Patient, settings: SubstrateSettings) -> Substrate:
         tissue = np.where(of_cell >= 0, CORE, near)
     if settings.kind == "scar" and settings.core_speed_share == 0:
         tissue = np.where(_main_body(heart, tissue != CORE), tissue, CORE)
-    return _labelled(patient, tissue.astype(np.int8), level.astype(np.float32), stored, name)
+    bare = Substrate(patient=patient.name, tissue=tissue.astype(np.int8), settings=stored,
+                     level=level.astype(np.float32), region=name)  # fmt: skip
+    return _labelled(bare, patient, segments)
 
 
 def _edge(patient: Patient, settings: SubstrateSettings, edge: np.ndarray) -> np.ndarray:
@@ -125,33 +129,29 @@ def _main_body(heart: Heart, conducting: np.ndarray) -> np.ndarray:
     return main
 
 
-def _labelled(
-    patient: Patient, tissue: np.ndarray, level: np.ndarray, stored: dict, name: str
-) -> Substrate:
+def _labelled(bare: Substrate, patient: Patient, segments: Regions) -> Substrate:
     """The substrate with its labels, checked to be of a size that occurs."""
-    volumes, regions = patient.heart.volumes, ventricular_segments(patient)
-    core, in_lv = tissue == CORE, regions.cell_region < len(AHA_SEGMENTS)
+    volumes, n_lv = patient.heart.volumes, len(AHA_SEGMENTS)
+    core, of_cell = bare.tissue == CORE, segments.cell_region
     if not core.any():
         raise BadInput(
-            f"substrate: {name}: no tetrahedron of {patient.name}'s heart is in the core; a "
-            "larger region, size or transmurality, or a smaller mesh.heart_edge_mm?"
+            f"substrate: {bare.region}: no tetrahedron of {patient.name}'s heart is in the core; "
+            "a larger region, size or transmurality, or a smaller mesh.heart_edge_mm?"
         )
-    of_lv = volumes[core & in_lv].sum() / volumes[in_lv].sum()
-    if of_lv > MOST_OF_LV:
+    whole = np.bincount(of_cell, volumes, len(segments.names))[:n_lv]
+    dead = np.bincount(of_cell[core], volumes[core], len(segments.names))[:n_lv]
+    if (of_lv := dead.sum() / whole.sum()) > MOST_OF_LV:
         raise BadInput(
-            f"substrate: {name}: the core is {of_lv:.0%} of {patient.name}'s left ventricle, more "
-            f"than {MOST_OF_LV:.0%}; a smaller region or size?"
+            f"substrate: {bare.region}: the core is {of_lv:.0%} of {patient.name}'s left "
+            f"ventricle, more than {MOST_OF_LV:.0%}; a smaller region or size?"
         )
-    whole, dead = (np.bincount(regions.cell_region[some], volumes[some], len(regions.names))
-                   for some in (slice(None), core))  # fmt: skip
-    shares = dead[: len(AHA_SEGMENTS)] / np.maximum(whole[: len(AHA_SEGMENTS)], 1e-9)
     rho = patient.coordinates.uvc_rho[patient.heart.cells].mean(axis=1)[core]
     low, high = np.percentile(rho, [5.0, 95.0])
-    return Substrate(
-        patient=patient.name, tissue=tissue, level=level, settings=stored, region=name,
+    return replace(
+        bare,
         core_ml=float(volumes[core].sum() / 1e3),
-        border_ml=float(volumes[tissue == BORDER].sum() / 1e3),
+        border_ml=float(volumes[bare.tissue == BORDER].sum() / 1e3),
         lv_percent=float(100.0 * of_lv),
         transmurality=float(min(1.0, (high - low) / 0.9)),
-        segment_share=shares.tolist(),
-    )  # fmt: skip
+        segment_share=(dead / np.maximum(whole, 1e-9)).tolist(),
+    )

@@ -25,7 +25,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.patient import Patient
-from einthoven.data.patient.segments import AHA_SEGMENTS, ventricular_segments
+from einthoven.data.patient.segments import AHA_SEGMENTS, Regions
 
 OUTSIDE_MM = -1e3
 """Level of nodes that no region and no border zone may take."""
@@ -59,8 +59,10 @@ class Region[S: RegionSettings](ABC):
         """Name in labels."""
 
     @abstractmethod
-    def edge_distance(self, patient: Patient) -> np.ndarray:
+    def edge_distance(self, patient: Patient, segments: Regions) -> np.ndarray:
         """Distance [heart node] mm from the region's edge, positive inside.
+
+        `segments` are those of the patient's ventricles.
 
         Raises:
             BadInput: the region is not on this heart.
@@ -75,11 +77,13 @@ class InTerritory(Region[TerritorySettings]):
         """Artery and level."""
         return f"{self.settings.artery} {self.settings.level}"
 
-    def edge_distance(self, patient: Patient) -> np.ndarray:
+    def edge_distance(self, patient: Patient, segments: Regions) -> np.ndarray:
         """Half way between the nodes inside and outside."""
         key = self.settings.artery, self.settings.level
         names = [AHA_SEGMENTS[number - 1] for number in TERRITORIES[key]]
-        return _of_segments(patient, [*names, *(RV_OF_RCA if key == ("RCA", "proximal") else ())])
+        return _of_segments(
+            patient, segments, [*names, *(RV_OF_RCA if key == ("RCA", "proximal") else ())]
+        )
 
 
 class InSegments(Region[SegmentsSettings]):
@@ -90,9 +94,11 @@ class InSegments(Region[SegmentsSettings]):
         """Their numbers."""
         return f"segments {', '.join(map(str, self.settings.segments))}"
 
-    def edge_distance(self, patient: Patient) -> np.ndarray:
+    def edge_distance(self, patient: Patient, segments: Regions) -> np.ndarray:
         """Half way between the nodes inside and outside."""
-        return _of_segments(patient, [AHA_SEGMENTS[k - 1] for k in self.settings.segments])
+        return _of_segments(
+            patient, segments, [AHA_SEGMENTS[k - 1] for k in self.settings.segments]
+        )
 
 
 class InSphere(Region[SphereSettings]):
@@ -104,7 +110,7 @@ class InSphere(Region[SphereSettings]):
         place = self.settings
         return f"z {place.z:g}, phi {place.phi_deg:g} degrees, {place.radius_mm:g} mm"
 
-    def edge_distance(self, patient: Patient) -> np.ndarray:
+    def edge_distance(self, patient: Patient, segments: Regions) -> np.ndarray:
         """The radius minus the distance from the place."""
         heart, place, wanted = patient.heart, patient.coordinates, self.settings
         nodes = heart.surface_nodes(Surface.LV_ENDO)
@@ -145,9 +151,9 @@ def level_of_field(settings: FieldRegionSettings, patient: Patient) -> np.ndarra
     return (weight * level[near]).sum(axis=1) / weight.sum(axis=1)
 
 
-def _of_segments(patient: Patient, names: list[str]) -> np.ndarray:
-    regions, points = ventricular_segments(patient), patient.heart.points
-    inside = np.isin(regions.node_region, [regions.number(name) for name in names])
+def _of_segments(patient: Patient, segments: Regions, names: list[str]) -> np.ndarray:
+    points = patient.heart.points
+    inside = np.isin(segments.node_region, [segments.number(name) for name in names])
     if not inside.any() or inside.all():
         raise BadInput(f"{patient.name}: no node, or every node, is in {', '.join(names)}")
     distance = np.empty(len(points))
