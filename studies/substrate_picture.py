@@ -49,7 +49,7 @@ def heart_image(patient: Patient, view: tuple[float, float, float]) -> np.ndarra
 def picture(patient: Patient, ecgs: dict[str, np.ndarray], time: np.ndarray) -> Figure:
     """The heart from all sides above the leads."""
     figure = new_figure(11.0, 8.6)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.0, 2.1])
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[1.0, 2.1]))
     for axes, (name, view) in zip(upper.subplots(1, len(VIEWS)), VIEWS.items()):
         axes.imshow(heart_image(patient, view))
         axes.set_title(f"from the {name}" if name != "below" else "from below")
