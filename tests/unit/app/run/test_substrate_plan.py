@@ -1,0 +1,50 @@
+"""Scar and ischaemia in the plan of a run: which jobs there are, and who knows of them."""
+
+from types import SimpleNamespace
+
+import pytest
+from helpers.rules import RULES
+
+from einthoven.app.run.jobs import planned_jobs
+from einthoven.app.run.plan import Plan
+from einthoven.base.config.models import Config
+
+WHO = SimpleNamespace(patient="p0001")
+FILE = "results/patients/p0001/substrate.npz"
+
+
+def plan(**substrate):
+    return Plan.of(Config.model_validate({"substrate": substrate}))
+
+
+def test_without_it_there_is_no_job_and_no_file():
+    usual = plan()
+    assert planned_jobs(usual)["substrate"] == 0
+    assert usual.diseased_of(WHO) == usual.scar_of(WHO) == []
+    assert "substrate" not in usual.physics
+
+
+def test_with_it_each_patient_has_a_job_and_a_file():
+    sick = plan(kind="ischaemia")
+    assert planned_jobs(sick)["substrate"] == len(sick.everybody)
+    assert sick.diseased_of(WHO) == FILE and sick.physics["substrate"]["kind"] == "ischaemia"
+
+
+@pytest.mark.parametrize("kind, known, expected", [
+    ("scar", True, FILE), ("scar", False, []), ("ischaemia", True, []),
+])  # fmt: skip
+def test_lead_fields_depend_on_a_scar_they_know_of_alone(kind, known, expected):
+    assert plan(kind=kind, in_lead_field=known).scar_of(WHO) == expected
+
+
+def test_settings_are_those_of_the_patient():
+    sick = plan(kind="scar", size=[0.5, 1.0])
+    drawn = [sick.settings.substrate_of(SimpleNamespace(patient=name))["size"][0]
+             for name in sick.patients]  # fmt: skip
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize("rule", ["activation", "ecg", "patient_store", "predict",
+                                  "operator_predict"])  # fmt: skip
+def test_rules_that_feel_it_wait_for_it(rule):
+    assert "substrate=PLAN.diseased_of" in RULES[rule]
