@@ -24,11 +24,12 @@ def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
         StepFailed: edges with three triangles, inconsistent orientation, or a boundary that touches
             itself.
     """
-    edges = face_edges(faces)
-    forward = set(map(tuple, edges.tolist()))
-    if len(forward) != len(edges) or unique_edges(faces)[1].max() > 2:
+    edges = face_edges(faces).astype(np.int64)
+    n = int(edges.max(initial=0)) + 1
+    there, back = edges @ [n, 1], edges @ [1, n]
+    if len(np.unique(there)) != len(edges) or unique_edges(faces)[1].max() > 2:
         raise StepFailed("edges with three triangles, or inconsistent orientation")
-    edges_once = [(a, b) for a, b in forward if (b, a) not in forward]
+    edges_once = edges[~np.isin(there, back)].tolist()
     follows = dict(edges_once)
     if len(follows) != len(edges_once):
         raise StepFailed("the boundary touches itself in a vertex")

@@ -38,17 +38,17 @@ class ClosedSurface:
 
     def distance(self, queries: np.ndarray) -> np.ndarray:
         """Signed distances [query] mm of points [query, 3] mm."""
-        nearest, _, sign = self._nearest(queries)
+        nearest, _, sign = self.nearest(queries)
         return sign * nearest.distance
 
     def distance_and_gradient(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Signed distances [query] mm and unit gradients [query, 3]; on the surface, its normal."""
-        nearest, normals, sign = self._nearest(queries)
+        nearest, normals, sign = self.nearest(queries)
         outward = (queries - nearest.points) * sign[:, None]
         gradient = np.where(nearest.distance[:, None] < ON_SURFACE_MM, normals, outward)
         return sign * nearest.distance, gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
 
-    def _nearest(self, queries: np.ndarray) -> tuple[Closest, np.ndarray, np.ndarray]:
+    def nearest(self, queries: np.ndarray) -> tuple[Closest, np.ndarray, np.ndarray]:
         """Closest points, normals at them [query, 3], and sign [query]: -1 inside, else 1."""
         nearest = self._tree.closest(queries)
         normals = self._normals_at(nearest)

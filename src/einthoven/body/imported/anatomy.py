@@ -11,6 +11,7 @@ from einthoven.base.config import models
 from einthoven.base.core.errors import BadInput, MissingExtra
 from einthoven.base.core.log import step
 from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.remeshing import remesh_closed, remesh_to
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import enclosed_volume
@@ -22,17 +23,16 @@ from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.body.anatomy.shape.pieces import area_centroid
 from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.body.anatomy.shape.torso import TorsoSurface
-from einthoven.body.imported.defect import Defect, near, refusals_drawn
+from einthoven.body.imported.defect import Defect, Rough, near, refusals_drawn
 from einthoven.body.imported.frame import body_origin, to_patient_frame, unit_of
 from einthoven.body.imported.inferred import inferred_torso, moved, typical_pose
 from einthoven.body.imported.measured import check_holes, read_measured
 from einthoven.body.imported.read import read_cloud, read_heart, read_points, read_surface
 from einthoven.body.imported.repair import repair_closed
+from einthoven.body.imported.rework import Placed, hearts_of
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
 from einthoven.body.imported.shells import closed_wall
 from einthoven.body.imported.sites import imported_sites
-from einthoven.body.imported.wall_tags import tag_wall
-from einthoven.body.imported.walls import placed_wall
 from einthoven.body.segmentation.reading import MM
 from einthoven.body.segmentation.segmented_heart import (
     is_label_image,
@@ -84,15 +84,31 @@ def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     step(f"{row.patient}: reading")
     heart, files = _read(row, config.torso_resolution)
     step(f"{row.patient}: checking and repairing the surfaces")
-    heart, heart_notes = _repaired(heart)
+    heart, heart_notes, fault = _repaired(heart)
     torso, torso_notes = repair_closed("torso", files.torso)
     if row.pose == "given":
         _check_inside(heart, torso)
     step(f"{row.patient}: remeshing the heart's wall")
-    heart, tag_notes = _tagged(heart)
-    placed, rotation, lies, wall_notes = placed_wall(heart, config.heart_edge_mm)
-    notes = [*files.notes, *heart_notes, *tag_notes, *torso_notes, *wall_notes]
-    notes += _unusual_volumes(placed.volumes_ml)
+    for found in hearts_of(heart, config.heart_edge_mm, fault):
+        notes = [*files.notes, *heart_notes, *found.tag_notes, *torso_notes, *found.notes]
+        anatomy = _assembled(row, config, files, torso, found._replace(notes=notes))
+        surfaces = anatomy.surfaces
+        wall = surfaces.faces[surfaces.face_tags != Surface.SKIN]
+        if not len(intersecting_pairs(surfaces.points, wall)):
+            break
+    return anatomy
+
+
+def _assembled(
+    row: Row,
+    config: models.AnatomySettings,
+    files: "_Files",
+    torso: Surfaces,
+    found: Placed,
+) -> Anatomy:
+    """The anatomy with a triangulated heart and all notes so far."""
+    placed, rotation, lies = found.heart, found.rotation, found.origin
+    notes = [*found.notes, *_unusual_volumes(placed.volumes_ml)]
     if files.measured:
         muscle = placed.only(np.isin(placed.face_tags, HEART))
         lying = Surfaces(placed.points @ rotation.T + lies, muscle.faces, muscle.face_tags)
@@ -127,29 +143,15 @@ def _build(row: Row, config: models.AnatomySettings) -> Anatomy:
     )
 
 
-def _repaired(heart: Surfaces) -> tuple[Surfaces, list[str]]:
-    """A closed, simple wall from what was read, tagged or not."""
+def _repaired(heart: Surfaces) -> tuple[Surfaces, list[str], Rough | None]:
+    """A closed wall from what was read, tagged or not; and why it is not simple, if it is not."""
     heart = heart.only(~np.isin(heart.face_tags, list(VALVE_CAPS.values())))
     heart, notes = closed_wall(heart)
-    heart, more = repair_closed("heart", heart)
-    return heart, [*notes, *more]
-
-
-def _tagged(heart: Surfaces) -> tuple[Surfaces, list[str]]:
-    """The wall with tags, and a note on those that were found from its shape.
-
-    Parts whose boundaries coincide have no base; it is then what the shape makes base.
-    """
-    tags = heart.face_tags
-    if not (tags > 0).all():
-        note = "heart: base, epicardium and ventricles found by shape"
-        return replace(heart, face_tags=tag_wall(heart.points, heart.faces)), [note]
-    if (tags == Surface.BASE).any():
-        return heart, []
-    base = tag_wall(heart.points, heart.faces) == Surface.BASE
-    return replace(heart, face_tags=np.where(base, Surface.BASE, tags)), [
-        "heart: base found by shape, as the given parts have none"
-    ]
+    try:
+        heart, more = repair_closed("heart", heart)
+    except Rough as error:
+        return error.surfaces[0], notes, error
+    return heart, [*notes, *more], None
 
 
 def cohort_entry(patient: str) -> PatientParameters:

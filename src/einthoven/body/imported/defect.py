@@ -35,6 +35,10 @@ class Defect(BadInput):
         self.places, self.surfaces = places, surfaces
 
 
+class Rough(Defect):
+    """A closed surface, `surfaces[0]`, that is wrong in some places: it may be rebuilt."""
+
+
 def near(places: np.ndarray) -> str:
     """Text on the position of the first of some places [place, 3] mm."""
     x, y, z = places[0]

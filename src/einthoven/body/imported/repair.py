@@ -23,7 +23,9 @@ from einthoven.base.geometry.triangles import (
     unique_edges,
 )
 from einthoven.body.anatomy.shape.pieces import fan, sewn
-from einthoven.body.imported.defect import Defect, near
+from einthoven.body.imported.defect import Defect, Rough, near
+from einthoven.body.imported.inner_walls import without_inner_walls
+from einthoven.body.imported.orient import oriented
 
 LEAST_QUALITY = 0.02
 LONG_EDGES = 6.0
@@ -106,6 +108,9 @@ def repair_closed(name: str, surface: Surfaces) -> tuple[Surfaces, list[str]]:
         Defect: a defect that cannot be repaired safely, with its place.
     """
     surface, notes = repair_open(name, surface)
+    if name == "heart":
+        surface, note = without_inner_walls(surface)
+        notes += [f"{name}: {note}"] if note else []
     _refuse_non_manifold(name, surface)
     surface, flipped = oriented(surface)
     surface, note = _close(name, surface)
@@ -185,7 +190,7 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
     edges, counts = unique_edges(faces)
     if (counts > 2).any():
         places = points[edges[counts > 2]].mean(axis=1)
-        raise Defect(
+        raise Rough(
             f"{name}: not a manifold: {len(places)} edges with three or more triangles, "
             f"{near(places)}; remove inner walls, or keep only the outer surface",
             places,
@@ -194,13 +199,13 @@ def _refuse_non_manifold(name: str, surface: Surfaces) -> None:
     pieces = sorted(face_pieces(faces), key=len)
     if len(pieces) > 1:
         places = points[faces[pieces[-2]]].mean(axis=1)
-        raise Defect(
+        raise Rough(
             f"{name}: {len(pieces)} separate surfaces, the second {near(places)}; keep one",
             places,
             surface,
         )
     if len(places := points[_pinched(surface)]):
-        raise Defect(
+        raise Rough(
             f"{name}: not a manifold: the surface touches itself in {len(places)} vertices, "
             f"{near(places)}; split these vertices and separate the two sides",
             places,
@@ -227,23 +232,6 @@ def _pinched(surface: Surfaces) -> np.ndarray:
     of_fan = connected_components(links, directed=False)[1]
     once = np.unique(np.stack([faces.ravel(), of_fan], axis=1), axis=0)[:, 0]
     return np.bincount(once, minlength=len(surface.points)) > 1
-
-
-def oriented(surface: Surfaces) -> tuple[Surfaces, int]:
-    """Reorient triangles that disagree with their neighbours; return their number."""
-    import pyvista as pv
-
-    normals = pv.PolyData.from_regular_faces(surface.points, surface.faces).compute_normals(
-        cell_normals=True, point_normals=False, consistent_normals=True,
-        auto_orient_normals=False, split_vertices=False,
-    )  # fmt: skip
-    faces = np.asarray(normals.regular_faces)
-    before = triangle_area_vectors(surface.points, surface.faces)
-    after = triangle_area_vectors(surface.points, faces)
-    flipped = np.einsum("ij,ij->i", before, after) < 0
-    if flipped.sum() > len(faces) / 2:
-        faces, flipped = faces[:, ::-1], ~flipped
-    return replace(surface, faces=faces), int(flipped.sum())
 
 
 def _close(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
@@ -302,12 +290,12 @@ def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
         loose = np.unique(faces[tangled])
         ring = np.unique(edges[np.isin(edges, loose).any(axis=1)])
         for _ in range(5):
-            points[ring] = _neighbour_mean(points, edges)[ring]
+            points[ring] = neighbour_mean(points, edges)[ring]
         pairs = intersecting_pairs(points, faces)
     moved = np.linalg.norm(points - surface.points, axis=1)
     if len(pairs) or moved.max() > MAX_MOVED_EDGES * surface.edge_mm:
         places = surface.points[faces[np.unique(first_pairs)]].mean(axis=1)
-        raise Defect(
+        raise Rough(
             f"{name}: intersects itself: {len(first_pairs)} pairs of triangles, {near(places)}; "
             "smooth or remesh it there",
             places,
@@ -318,7 +306,7 @@ def _untangle(name: str, surface: Surfaces) -> tuple[Surfaces, str]:
     return replace(surface, points=points), note
 
 
-def _neighbour_mean(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def neighbour_mean(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Mean of each vertex' neighbours [vertex, 3]; a vertex without neighbours stays."""
     both = np.concatenate([edges, edges[:, ::-1]])
     total = np.zeros_like(points)

@@ -12,7 +12,8 @@ from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, face_pieces, unique_edges
 from einthoven.body.anatomy.shape.pieces import capped, sewn
 from einthoven.body.imported.defect import Defect, near
-from einthoven.body.imported.repair import is_wide, oriented, repair_open
+from einthoven.body.imported.orient import oriented
+from einthoven.body.imported.repair import is_wide, repair_open
 from einthoven.body.imported.wall_tags import is_left
 
 SHELLS = {

@@ -20,8 +20,8 @@ from einthoven.body.anatomy.shape.heart_check import (
     thickness,
 )
 from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
-from einthoven.body.anatomy.shape.tagged_heart import checked_wall, placed_heart
-from einthoven.body.imported.defect import Defect, near
+from einthoven.body.anatomy.shape.tagged_heart import RaggedTags, checked_wall, placed_heart
+from einthoven.body.imported.defect import Defect, Rough, near
 
 N_ROUNDS = 12
 OVERSHOOT = 1.05
@@ -101,11 +101,11 @@ def _pushed(heart: Surfaces, inner: Surface, outer: Surface, least_mm: float) ->
         for corner in faces[found.faces[thin]].T:
             np.maximum.at(push, corner, OVERSHOOT * lacking[thin])
             np.add.at(way, corner, across)
-        points += _blended(push, edges)[:, None] * _directions(way, edges)
+        points += blended(push, edges)[:, None] * directions(way, edges)
     return points
 
 
-def _blended(push: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def blended(push: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """The displacement [vertex], with a slope around it instead of a step."""
     for _ in range(N_BLENDING):
         total, count = np.zeros_like(push), np.zeros_like(push)
@@ -116,7 +116,7 @@ def _blended(push: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return push
 
 
-def _directions(way: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def directions(way: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Unit vectors [vertex, 3], extended to neighbours as far as displacements are."""
     for _ in range(N_BLENDING):
         spread = way.copy()
@@ -142,7 +142,8 @@ def placed_wall(
         The heart in its own frame, rotation [3, 3], origin [3] mm, and a list of thickened walls.
 
     Raises:
-        Defect: places that are wrong, in the frame of the wall.
+        Rough: places that are wrong, in the frame of the wall; a rebuilt wall may be better.
+        Defect: walls or tags that are wrong everywhere.
         BadInput: wrong tags, or not a heart.
     """
     try:
@@ -158,8 +159,10 @@ def placed_wall(
             changes += [f"heart: {one}, {near(one.places)}" for one in done]
             return heart, rotation, origin, changes
         raise failure
+    except RaggedTags as error:
+        raise Rough(str(error), error.places, wall) from error
     except BadShape as error:
-        raise Defect(
+        raise Rough(
             f"heart: {error.reason}, {near(error.places)}; smoother surfaces, or another "
             "heart_edge_mm?", error.places, wall,
         ) from error  # fmt: skip
@@ -169,7 +172,8 @@ def placed_wall(
             "is which?"
         ) from error
     except StepFailed as error:
-        raise BadInput(f"heart: {error}; smoother surfaces, or another heart_edge_mm?") from error
+        cure = "smoother surfaces, or another heart_edge_mm?"
+        raise Rough(f"heart: {error}; {cure}", wall.points[:1], wall) from error
 
 
 def _triangulated(

@@ -19,6 +19,10 @@ MAX_ELECTRODE_GAP_MM = 10.0
 TORSO_EXTENT_MM = (100.0, 2500.0)
 
 
+class Crossing(BadInput):
+    """Surfaces that intersect."""
+
+
 def check_surfaces(surfaces: Surfaces) -> None:
     """Refuse surfaces that no conforming mesh can be made of.
 
@@ -111,7 +115,7 @@ def _check_intersections(surfaces: Surfaces) -> None:
             tags = np.sort(face_tags[ids[pairs[0]]])
             where = points[faces[ids[pairs[0, 0]]]].mean(axis=0)
             names = " and ".join(Surface(tag).name for tag in np.unique(tags))
-            raise BadInput(
+            raise Crossing(
                 f"surfaces intersect: {len(pairs)} pairs of triangles, first in {names} near "
                 f"({where[0]:.1f}, {where[1]:.1f}, {where[2]:.1f}) mm"
             )

@@ -3,25 +3,49 @@
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.check import between
-from einthoven.base.core.errors import StepFailed, extra
+from einthoven.base.core.errors import BadInput, EinthovenError, StepFailed, extra
+from einthoven.base.core.log import logger
 from einthoven.base.core.tags import Tissue
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, triangle_quality
+from einthoven.body.imported.defect import near
+from einthoven.body.imported.rework import other_surfaces
 from einthoven.body.mesh.quality import gamma_quality, quality_summary
 from einthoven.body.mesh.sizing import refine_skin
-from einthoven.body.mesh.surfaces import check_electrodes, check_surfaces, tissue_volumes
+from einthoven.body.mesh.surfaces import (
+    Crossing,
+    check_electrodes,
+    check_surfaces,
+    tissue_volumes,
+)
 from einthoven.data.patient.mesh import TetMesh
 
 VOLUME_TOLERANCE = 1e-9
+
+
+OTHER = {"hxt": "delaunay", "delaunay": "hxt"}
+
+
+class BadCells(StepFailed):
+    """Cells below the least quality.
+
+    Attributes:
+        places: [place, 3] mm, of the worst cell first.
+    """
+
+    def __init__(self, message: str, places: np.ndarray):
+        super().__init__(message)
+        self.places = places
 
 
 def tetrahedralise(
@@ -52,6 +76,26 @@ def tetrahedralise(
     electrodes = np.asarray(electrode_points, float)
     between("torso_edge_mm", config.torso_edge_mm, config.heart_edge_mm, 100.0,
             "not finer than the heart, edges are in mm")  # fmt: skip
+    try:
+        return _meshed(surfaces, electrodes, config, patient)
+    except (Crossing, StepFailed) as error:
+        first = error
+    for tried, how in _other_ways(surfaces, config, first):
+        logger.info("%s: %s; meshing again: %s", patient or "mesh", first, how)
+        try:
+            mesh = _meshed(tried.surfaces, electrodes, tried.config, patient)
+        except (BadInput, StepFailed) as error:
+            logger.info("%s: %s", patient or "mesh", error)
+            continue
+        logger.warning("%s: %s; meshed with a change: %s", patient or "mesh", first, how)
+        return mesh
+    raise first
+
+
+def _meshed(
+    surfaces: Surfaces, electrodes: np.ndarray, config: MeshSettings, patient: str
+) -> TetMesh:
+    """One trial: check, mesh, check."""
     check_surfaces(surfaces)
     check_electrodes(surfaces, electrodes)
     points, faces = compact(surfaces.points, surfaces.faces)
@@ -63,6 +107,29 @@ def tetrahedralise(
     mesh = _number(_run_gmsh(job, config.timeout_s, settings), surfaces.face_tags, patient)
     _check_mesh(mesh, config.min_quality, settings)
     return mesh
+
+
+class _Way(NamedTuple):
+    """What else is tried."""
+
+    surfaces: Surfaces
+    config: MeshSettings
+
+
+def _other_ways(
+    surfaces: Surfaces, config: MeshSettings, error: EinthovenError
+) -> Iterator[tuple[_Way, str]]:
+    """The other algorithm, then other triangles of the heart with either; and what each is."""
+    other = config.model_copy(update={"algorithm": OTHER[config.algorithm]})
+    if not isinstance(error, Crossing):
+        yield _Way(surfaces, other), other.algorithm
+    places = getattr(error, "places", None)
+    try:
+        for changed, note in other_surfaces(surfaces, config.heart_edge_mm, places):
+            yield _Way(changed, config), note
+            yield _Way(changed, other), f"{note}, {other.algorithm}"
+    except StepFailed as failure:
+        logger.info("no other surfaces: %s", failure)
 
 
 def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str, np.ndarray]:
@@ -124,10 +191,13 @@ def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
     worst = mesh.quality["quality_min"]
     if worst < min_quality:
         quality = gamma_quality(mesh.points, mesh.cells)
-        raise StepFailed(
-            f"{int((quality < min_quality).sum())} cells are worse than min_quality = "
-            f"{min_quality:g} (worst {worst:.3g}) after {mesh.n_flips} flipped "
-            f"diagonals ({settings}); another heart_edge_mm, or smoother surfaces?"
+        bad = np.flatnonzero(quality < min_quality)
+        places = mesh.points[mesh.cells[bad[np.argsort(quality[bad])]]].mean(axis=1)
+        raise BadCells(
+            f"{len(bad)} cells are worse than min_quality = {min_quality:g} (worst {worst:.3g}) "
+            f"{near(places)} after {mesh.n_flips} flipped diagonals ({settings}); another "
+            "heart_edge_mm, or smoother surfaces?",
+            places,
         )
     volumes = tet_volumes(mesh.points, mesh.cells)
     for tissue, wanted in tissue_volumes(mesh.surfaces).items():

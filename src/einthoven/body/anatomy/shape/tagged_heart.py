@@ -22,6 +22,18 @@ VALVE_CAPS = {Surface.LV_ENDO: Surface.LV_CAP, Surface.RV_ENDO: Surface.RV_CAP}
 CREASE_COSINE = np.cos(np.radians(45.0))
 
 
+class RaggedTags(BadInput):
+    """Tags of a wall whose boundaries touch.
+
+    Attributes:
+        places: [place, 3] mm.
+    """
+
+    def __init__(self, message: str, places: np.ndarray):
+        super().__init__(message)
+        self.places = places
+
+
 def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
     """The heart whose myocardium a tagged surface bounds, and its pose.
 
@@ -42,16 +54,24 @@ def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndar
         StepFailed: it could not be triangulated, or the result is not a valid heart; BadShape with
             places in the given frame.
     """
+    heart, rotation, origin = triangulated_heart(wall, edge_mm)
+    try:
+        check_heart(heart, flat_base=False)
+    except BadShape as error:
+        raise type(error)(error.reason, error.places @ rotation.T + origin) from error
+    return heart, rotation, origin
+
+
+def triangulated_heart(
+    wall: Surfaces, edge_mm: float
+) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
+    """As `placed_heart`, without the last check: triangles may intersect, walls be thin."""
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     wall = checked_wall(wall)
     landmarks, rotation, origin = heart_frame(wall)
     wall = replace(wall, points=(wall.points - origin) @ rotation)
     landmarks = {name: (place - origin) @ rotation for name, place in landmarks.items()}
     heart = HeartSurfaces(**vars(_triangulate(wall, edge_mm)), landmarks=landmarks)
-    try:
-        check_heart(heart, flat_base=False)
-    except BadShape as error:
-        raise type(error)(error.reason, error.places @ rotation.T + origin) from error
     return heart, rotation, origin
 
 
@@ -95,20 +115,22 @@ def checked_wall(wall: Surfaces) -> Surfaces:
         raise BadInput(f"face_tags: {names or sorted(found)} missing or too many; a heart's wall "
                        "has EPI, LV_ENDO, RV_ENDO and BASE")  # fmt: skip
     faces = _outward(points, faces)
-    face_tags = _without_islands(points, faces, face_tags)
+    face_tags = without_islands(points, faces, face_tags)
     bare = face_tags != Surface.BASE
     across = face_neighbours(faces)
     touching = bare[:, None] & bare[across] & (face_tags[:, None] != face_tags[across])
     if touching.any():
-        raise BadInput(
+        raise RaggedTags(
             f"face_tags: along {touching.sum() // 2} edges cavities and epicardium meet without "
-            "BASE between them; the base must be a triangle wide everywhere"
+            "BASE between them; the base must be a triangle wide everywhere",
+            points[faces[touching.any(axis=1)]].mean(axis=1),
         )
     for tag in CURVED:
         try:
             n_loops = len(boundary_loops(faces[face_tags == tag]))
         except StepFailed as error:
-            raise BadInput(f"{tag.name}: {error}; are its labels ragged?") from error
+            places = points[np.unique(faces[face_tags == tag])]
+            raise RaggedTags(f"{tag.name}: {error}; are its labels ragged?", places) from error
         if n_loops == 0:
             raise BadInput(f"{tag.name}: closed by itself, without an opening at BASE")
     return Surfaces(points, faces, face_tags)
@@ -125,7 +147,7 @@ def _outward(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return outward(points, faces)
 
 
-def _without_islands(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
+def without_islands(points: np.ndarray, faces: np.ndarray, face_tags: np.ndarray) -> np.ndarray:
     """Labels without islands and teeth.
 
     A triangle with two collinear neighbours of another tag takes that tag, repeatedly. Then all but

@@ -1,0 +1,238 @@
+"""What is tried with a heart that cannot be triangulated or meshed as it is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from einthoven.base.config.models import HEART_EDGE_MM
+from einthoven.base.core.errors import BadInput, StepFailed
+from einthoven.base.core.log import logger, step
+from einthoven.base.core.tags import LUNGS, Surface
+from einthoven.base.geometry.closest import TriangleTree
+from einthoven.base.geometry.intersections import intersecting_pairs
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import compact, unique_edges
+from einthoven.body.anatomy.shape.heart_check import BadShape, ThinWall, check_heart
+from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
+from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS, triangulated_heart
+from einthoven.body.imported.defect import Rough, near
+from einthoven.body.imported.mend import mended, with_split_chords
+from einthoven.body.imported.rebuild import Move, WallGrid, resampled
+from einthoven.body.imported.wall_tags import tag_wall
+from einthoven.body.imported.walls import placed_wall
+
+REBUILDS = ((0.0, 0.15), (1.0, 0.25), (2.0, 0.35))
+"""Width of smoothing in mm, and what walls are thicker than the least, in edges; tried in turn."""
+EDGES = ((1.0, 0.96), (1.04, 0.92))
+"""Factors on the wanted edge length: those of the first group with each wall, then the others."""
+MAX_MEAN_MM, MAX_MM = 0.6, 8.0
+"""A wall that would move farther, on average or anywhere, is another heart: it is not rebuilt."""
+ARRAYS = ("points", "faces", "face_tags")
+GAPS = (0.0, 0.4)
+"""Least distances between layers, in edges, that are tried in turn."""
+RESAMPLINGS = {"_as_given": (0.0,), "_resampled": (1.5,)}
+"""Widths in mm over which the wall is smoothed before it is divided in three solids."""
+
+
+class Placed(NamedTuple):
+    """A triangulated heart, its pose in the frame of the wall, and what was changed."""
+
+    heart: HeartSurfaces
+    rotation: np.ndarray
+    """[3, 3]."""
+    origin: np.ndarray
+    """[3] mm."""
+    tag_notes: list[str]
+    """On tags that were found."""
+    notes: list[str]
+
+    @property
+    def lying(self) -> Surfaces:
+        """All seven surfaces in the frame of the wall."""
+        points = self.heart.points @ self.rotation.T + self.origin
+        return Surfaces(points, self.heart.faces, self.heart.face_tags)
+
+
+def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> Iterator[Placed]:
+    """Triangulated hearts of a wall: as it is, then rebuilt, until the caller is content.
+
+    Args:
+        heart: mm; tagged or not; closed and simple, unless there is a fault.
+        edge_mm: wanted edge length.
+        fault: what is wrong with the wall as it is.
+
+    Raises:
+        BadInput: no heart is left; about the wall as it is.
+    """
+    if fault is None:
+        try:
+            wall, notes = tagged(heart)
+            placed, rotation, origin, changes = placed_wall(wall, edge_mm)
+            yield Placed(placed, rotation, origin, notes, changes)
+            fault = Rough("heart: its triangles touch each other; another heart_edge_mm, or smoother "
+                          "surfaces?", heart.points[:1], heart)  # fmt: skip
+        except Rough as error:
+            fault = error
+    step("rebuilding the heart's wall from signed distances")
+    for source in (_as_given, _resampled):
+        for smooth_mm in RESAMPLINGS[source.__name__]:
+            try:
+                wall, notes = source(heart, edge_mm, smooth_mm)
+                for found in rebuilt_hearts(heart, wall, edge_mm):
+                    yield found._replace(tag_notes=notes, notes=[*found.notes, _why(fault)])
+            except (BadInput, StepFailed) as error:
+                logger.info("no heart by %s over %g mm: %s", source.__name__, smooth_mm, error)
+    raise fault
+
+
+def tagged(heart: Surfaces) -> tuple[Surfaces, list[str]]:
+    """The wall with tags, and a note on those that were found from its shape.
+
+    Parts whose boundaries coincide have no base; it is then what the shape makes base.
+    """
+    tags = heart.face_tags
+    if not (tags > 0).all():
+        note = "heart: base, epicardium and ventricles found by shape"
+        return replace(heart, face_tags=tag_wall(heart.points, heart.faces)), [note]
+    if (tags == Surface.BASE).any():
+        return heart, []
+    base = tag_wall(heart.points, heart.faces) == Surface.BASE
+    return replace(heart, face_tags=np.where(base, Surface.BASE, tags)), [
+        "heart: base found by shape, as the given parts have none"
+    ]
+
+
+def _as_given(heart: Surfaces, edge_mm: float, smooth_mm: float) -> tuple[Surfaces, list[str]]:
+    """The wall with tags; it must be closed."""
+    if (unique_edges(heart.faces)[1] != 2).any():
+        raise StepFailed("not closed, or not a manifold")
+    return tagged(heart)
+
+
+def _resampled(heart: Surfaces, edge_mm: float, smooth_mm: float) -> tuple[Surfaces, list[str]]:
+    """The contour of the whole wall, tagged as the nearest triangles were, or by its shape."""
+    new = resampled(heart, edge_mm, smooth_mm)
+    if (heart.face_tags > 0).all():
+        middle = new.points[new.faces].mean(axis=1)
+        nearest = TriangleTree(heart.points, heart.faces).closest(middle).faces
+        new = replace(new, face_tags=heart.face_tags[nearest])
+    return tagged(new)
+
+
+def _why(fault: Rough) -> str:
+    return f"heart: why it was rebuilt: {str(fault).removeprefix('heart: ').partition(';')[0]}"
+
+
+def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[Placed]:
+    """Hearts of a wall rebuilt from signed distances, smoothed more and more.
+
+    Args:
+        given: what moves are measured from.
+        wall: closed, tagged, outward, mm; its triangles may intersect.
+        edge_mm: wanted edge length.
+
+    Raises:
+        StepFailed: the wall has no three solids.
+    """
+    grid = WallGrid.of(wall, edge_mm)
+    walls = {}
+    for factors in EDGES:
+        for smooth_mm, spare in REBUILDS:
+            if smooth_mm not in walls:
+                walls[smooth_mm] = _rebuilt(given, grid, smooth_mm, spare * edge_mm)
+            new, note = walls[smooth_mm]
+            for factor in factors:
+                tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
+                try:
+                    heart, rotation, origin, moved_mm = _valid_heart(new, tried_mm)
+                except (StepFailed, BadInput) as error:
+                    logger.info("rebuilt wall at %.3g mm: %s", tried_mm, error)
+                    if isinstance(error, ThinWall):
+                        break
+                    continue
+                notes = [note]
+                if factor != 1.0:
+                    notes.append(f"heart: edges of {tried_mm:.3g} mm were taken")
+                if moved_mm:
+                    notes.append(f"heart: vertices near crossings moved by up to {moved_mm:.2f} mm")
+                found = Placed(heart, rotation, origin, [], notes)
+                if not len(intersecting_pairs(found.lying.points, found.lying.faces)):
+                    yield found
+
+
+def _rebuilt(
+    given: Surfaces, grid: WallGrid, smooth_mm: float, spare_mm: float
+) -> tuple[Surfaces, str]:
+    """A rebuilt wall, and a note on how far it is from the given one."""
+    new = grid.wall(smooth_mm, spare_mm)
+    move = Move.between(given, new)
+    at = near(move.place[None])
+    if move.mean_mm > MAX_MEAN_MM or move.max_mm > MAX_MM:
+        raise StepFailed(
+            f"it would move by {move.mean_mm:.1f} mm on average, up to {move.max_mm:.1f} mm {at}"
+        )
+    over = f", smoothed over {smooth_mm:g} mm" if smooth_mm else ""
+    return new, (
+        f"heart: wall rebuilt from signed distances on a grid of {grid.step:.2g} mm{over}: moved "
+        f"by {move.mean_mm:.2f} mm on average, at most {move.max_mm:.1f} mm {at}"
+    )
+
+
+def _valid_heart(
+    wall: Surfaces, edge_mm: float
+) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, float]:
+    """As `placed_heart`, with small changes that make it valid, and how far these move it, mm."""
+    heart, rotation, origin = triangulated_heart(wall, edge_mm)
+    points, faces, tags = (getattr(with_split_chords(heart), name) for name in ARRAYS)
+    heart = replace(heart, points=points, faces=faces, face_tags=tags)
+    try:
+        check_heart(heart, flat_base=False)
+        return heart, rotation, origin, 0.0
+    except ThinWall:
+        raise
+    except BadShape as error:
+        logger.info("%s: moving vertices there", error)
+    change = mended(heart)
+    points, faces, tags = (getattr(change.surfaces, name) for name in ARRAYS)
+    heart = replace(heart, points=points, faces=faces, face_tags=tags)
+    try:
+        check_heart(heart, flat_base=False)
+    except ThinWall as error:
+        raise StepFailed(f"moved vertices: {error}") from error
+    return heart, rotation, origin, change.moved_mm
+
+
+def other_surfaces(
+    surfaces: Surfaces, edge_mm: float, places: np.ndarray | None = None
+) -> Iterator[tuple[Surfaces, str]]:
+    """Surfaces of a body with another triangulation of its heart, and a note on each.
+
+    First small changes (`mended`), then the wall rebuilt.
+
+    Args:
+        surfaces: of the whole body, mm.
+        edge_mm: wanted edge length of the heart.
+        places: [place, 3] mm where cells were bad.
+    """
+    whole = with_split_chords(surfaces)
+    for gap_edges in GAPS:
+        change = mended(whole, gap_edges, places)
+        if not change.n_pairs:
+            note = f"heart: vertices moved by up to {change.moved_mm:.2f} mm"
+            yield change.surfaces, f"{note} {near(change.place[None])}"
+    rest = np.isin(surfaces.face_tags, (Surface.SKIN, *LUNGS))
+    wall = surfaces.only(~rest & ~np.isin(surfaces.face_tags, list(VALVE_CAPS.values())))
+    points, faces = compact(wall.points, _out_of_muscle(wall))
+    others = surfaces.only(rest)
+    others = replace(others, **dict(zip(("points", "faces"), compact(others.points, others.faces))))
+    wall = Surfaces(points, faces, wall.face_tags)
+    for found in rebuilt_hearts(wall, wall, edge_mm):
+        yield Surfaces.joined([others, found.lying]), "; ".join(found.notes)
+
+
+def _out_of_muscle(wall: Surfaces) -> np.ndarray:
+    """Faces [face, 3] outward from the muscle; those of endocardia point into it in a body."""
+    inner = np.isin(wall.face_tags, list(VALVE_CAPS))
+    return np.where(inner[:, None], wall.faces[:, ::-1], wall.faces)
