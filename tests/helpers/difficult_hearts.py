@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from einthoven.base.config.models import AnatomySettings, CohortSettings
 from einthoven.base.core.tags import Surface
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.base.geometry.triangles import face_edges, unique_edges
+from einthoven.base.geometry.triangles import face_edges, face_neighbours, face_pieces, unique_edges
 from einthoven.body.anatomy.body import placed_body
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.shape.atlas_heart import heart_surfaces
@@ -149,9 +149,11 @@ def bulged(wall, height_mm, reach_mm, tag=Surface.EPI, inward=False):
 
 def trabeculated(wall, depth_mm, tags=ENDO, seed=3):
     """Ridges of some millimetres into the cavities."""
-    normals = pv.PolyData.from_regular_faces(wall.points, wall.faces).compute_normals(
-        split_vertices=False, auto_orient_normals=False, consistent_normals=False
-    ).point_data["Normals"]
+    normals = (
+        pv.PolyData.from_regular_faces(wall.points, wall.faces)
+        .compute_normals(split_vertices=False, auto_orient_normals=False, consistent_normals=False)
+        .point_data["Normals"]
+    )
     rng = np.random.default_rng(seed)
     waves = sum(np.sin(wall.points @ rng.normal(size=3) * 0.45 + k) for k in range(6)) / 3
     some = np.isin(np.arange(len(wall.points)), np.unique(wall.tagged(*tags)))
@@ -207,6 +209,13 @@ def uneven(wall, n_vertices):
 # -- published biventricular surfaces -----------------------------------------------------------
 
 
+def majority(chosen, faces):
+    """Triangles chosen by most of themselves and their neighbours across edges."""
+    beside = face_neighbours(faces)
+    votes = np.where(beside >= 0, chosen[beside], chosen[:, None]).sum(axis=1) + chosen
+    return votes >= 3
+
+
 def doubled_with_discs(wall):
     """As published atlases are: discs over the openings, and the septum in two surfaces.
 
@@ -226,7 +235,11 @@ def doubled_with_discs(wall):
     rv, lv = wall.tagged(Surface.RV_ENDO), wall.points[np.unique(wall.tagged(Surface.LV_ENDO))]
     epi = wall.points[np.unique(wall.tagged(Surface.EPI))]
     middle = wall.points[rv].mean(axis=1)
-    septum = rv[cKDTree(lv).query(middle)[0] < cKDTree(epi).query(middle)[0]]
+    facing = cKDTree(lv).query(middle)[0] < cKDTree(epi).query(middle)[0]
+    for _ in range(5):  # without teeth and islands
+        facing = majority(facing, rv)
+    pieces = face_pieces(rv[facing])
+    septum = rv[facing][max(pieces, key=len)]
     sides = np.sort(face_edges(septum), axis=1)
     edges, counts = np.unique(sides, axis=0, return_counts=True)
     rim = np.unique(edges[counts == 1])
@@ -283,12 +296,12 @@ DIFFICULT = {
     "noise of 0.5 mm": put(lambda: noisy(bai(), 0.5)),
     "noise of 1 mm over some edges": put(lambda: noisy(llnl(), 1.0, rounds=1)),
     "6 places where the LV sticks out": put(lambda: pierced(llnl(), 2, 1.0)),
-    "20 places where the RV sticks out": put(
-        lambda: pierced(bai(), 5, 0.7, inner=Surface.RV_ENDO)
-    ),
+    "20 places where the RV sticks out": put(lambda: pierced(bai(), 5, 0.7, inner=Surface.RV_ENDO)),
     "septum pierced": put(lambda: pierced(drawn(), 3, 1.0, outer=Surface.RV_ENDO)),
     "bent and twisted": put(lambda: moved(bai(), warped)),
-    "bent and twisted, flat base": put(lambda: moved(drawn(1.5, -2.0), partial(warped, bend=0.004))),
+    "bent and twisted, flat base": put(
+        lambda: moved(drawn(1.5, -2.0), partial(warped, bend=0.004))
+    ),
     "flattened from the side": put(lambda: moved(bai(), stretched(0.7, 1.15, 1.1))),
     "long and narrow": put(lambda: moved(llnl(), stretched(0.82, 0.95, 1.35))),
     "real RV wall of 0.6 mm": put(lambda: thinned(bai(), 0.6, 30.0)),

@@ -219,6 +219,7 @@ REFUSED = {
     ),
     "no such file": (of_row(heart="none.vtp"), "none.vtp: no such file"),
     "broken file": (file_of("own.vtp"), "own.vtp: not readable|own.vtp: no triangles"),
+    "values of ECGSIM": (file_of("own.fld"), "format .fld of ECGSIM is not published"),
     "unknown format": (file_of("own.step"), "suffix '.step' is none of"),
     "empty file": (file_of("own.stl", ""), "own.stl: (not readable|no triangles)"),
     "vertices that are no numbers": (no_numbers, "1 of .* vertices are not numbers"),

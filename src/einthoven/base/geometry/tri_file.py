@@ -6,19 +6,27 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 
+BINARY = (b";;mbftri", b";;mbfpnt")
+
 
 def read_tri(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Points [point, 3] in the file's unit, and triangles [face, 3] counted from zero.
 
     The file holds the number of points, a line `number x y z` for each, the number of triangles,
-    and a line `number a b c` for each, whose points are counted from one.
+    and a line `number a b c` for each, whose points are counted from one. Text may follow.
 
     Raises:
         BadInput: not in this format, or a triangle names no point.
     """
     try:
-        values = np.array(Path(path).read_text().split(), float)
-    except (OSError, ValueError) as error:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: not readable ({error})") from error
+    if data.startswith(BINARY):
+        raise BadInput(f"{path}: a binary .tri file; save it as text")
+    try:
+        values = np.array(_numbers(data.decode("latin-1")), float)
+    except ValueError as error:
         raise BadInput(f"{path}: not a .tri file of ECGSIM ({error})") from error
     points, rest = _block(values, path, "points")
     faces, beyond = _block(rest, path, "triangles")
@@ -31,6 +39,17 @@ def read_tri(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             f"1 to {len(points)}; incomplete?"
         )
     return points, ids
+
+
+def _numbers(text: str) -> list[str]:
+    """Words before a description at the end, which begins with a line without any number."""
+    words = list[str]()
+    for line in text.splitlines():
+        found = line.split()
+        if words and found and not any(word[:1].isdigit() or word[:1] in "+-." for word in found):
+            break
+        words += found
+    return words
 
 
 def _block(values: np.ndarray, path: str | Path, what: str) -> tuple[np.ndarray, np.ndarray]:

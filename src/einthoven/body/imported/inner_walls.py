@@ -4,8 +4,8 @@ Published bi-ventricular surfaces have them. An edge where they meet the wall ha
 triangles; such edges divide the surface in patches, of which some close around the muscle.
 """
 
-from collections import Counter
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from einthoven.base.geometry.triangles import face_edges, face_pieces
 from einthoven.body.imported.defect import near
 from einthoven.body.imported.orient import oriented
 
-MAX_PATCHES = 14
+MAX_PATCHES, N_CHOICES = 200, 12
 ALIKE = 0.1
 """Of closed surfaces whose areas differ by at most this share, that around more muscle is taken."""
 LARGEST_SHARE = 0.3
@@ -74,23 +74,48 @@ def _around_muscle(
     patch, n_patches = _patches(edge_ids, counts)
     if n_patches > MAX_PATCHES:
         return None
-    junctions = list[list[int]]([[] for _ in range(len(counts))])
-    for face, edge in zip(*np.nonzero(counts[edge_ids] > 2)):
-        junctions[edge_ids[face, edge]].append(int(patch[face]))
-    kinds = Counter(tuple(sorted(found)) for found in junctions if found)
+    junctions = defaultdict[int, list[int]](list)
+    for face, side in zip(*np.nonzero(counts[edge_ids] > 2)):
+        junctions[int(edge_ids[face, side])].append(int(patch[face]))
+    kinds = sorted({tuple(sorted(found)) for found in junctions.values()})
     sizes = np.bincount(patch, area)
-    solutions = []
-    for k in range(1, n_patches + 1):
-        for chosen in combinations(range(n_patches), k):
-            here = set(chosen)
-            if all(sum(p in here for p in kind) in (0, 2) for kind in kinds):
-                solutions.append(np.array(chosen))
-    solutions = [s for s in solutions if len(face_pieces(heart.faces[np.isin(patch, s)])) == 1]
-    if not solutions:
-        return None
-    areas = np.array([sizes[s].sum() for s in solutions])
-    alike = [np.isin(patch, solutions[k]) for k in np.flatnonzero(areas > (1 - ALIKE) * areas.max())]
-    return max(alike, key=lambda kept: _volume(heart.only(kept)))
+    alike = []
+    for chosen in _closing(kinds, sizes):
+        kept = chosen[patch]
+        if len(face_pieces(heart.faces[kept])) == 1:
+            alike.append(kept)
+    return max(alike, key=lambda kept: _volume(heart.only(kept))) if alike else None
+
+
+def _closing(kinds: list[tuple[int, ...]], sizes: np.ndarray) -> Iterator[np.ndarray]:
+    """Choices [patch] bool with none or two triangles at every edge, the largest area first.
+
+    They end where the area is smaller than the first by more than `ALIKE`.
+
+    Args:
+        kinds: patches of the triangles at an edge, for each kind of edge.
+        sizes: [patch] area in mm^2.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    n, m = len(sizes), len(kinds)
+    rule = np.zeros((m, n + m))  # triangles at the edge = 2 if it is used
+    for k, kind in enumerate(kinds):
+        np.add.at(rule[k], list(kind), 1.0)
+        rule[k, n + k] = -2.0
+    rules, largest = [LinearConstraint(rule, 0.0, 0.0)], 0.0
+    cost = np.append(-sizes / sizes.sum(), np.zeros(m))
+    for _ in range(N_CHOICES):
+        found = milp(cost, constraints=rules, integrality=np.ones(n + m), bounds=Bounds(0, 1))
+        if found.x is None:
+            return
+        chosen = found.x[:n] > 0.5
+        largest = max(largest, float(sizes[chosen].sum()))
+        if not chosen.any() or sizes[chosen].sum() < (1 - ALIKE) * largest:
+            return
+        yield chosen
+        other = np.append(np.where(chosen, 1.0, -1.0), np.zeros(m))  # another choice than this one
+        rules.append(LinearConstraint(other[None], -np.inf, chosen.sum() - 1.0))
 
 
 def _volume(surface: Surfaces) -> float:
@@ -98,9 +123,7 @@ def _volume(surface: Surfaces) -> float:
     return abs(enclosed_volume(found.points, found.faces))
 
 
-def _closed_piece(
-    heart: Surfaces, edge_ids: np.ndarray, counts: np.ndarray
-) -> np.ndarray | None:
+def _closed_piece(heart: Surfaces, edge_ids: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
     """Triangles [face] bool of the one closed component, if all others are open sheets."""
     pieces = face_pieces(heart.faces)
     closed = [ids for ids in pieces if (counts[edge_ids[ids]] == 2).all()]

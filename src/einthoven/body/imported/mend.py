@@ -12,6 +12,7 @@ from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.signed_distance import ClosedSurface
+from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import unique_edges
 from einthoven.body.anatomy.shape.heart_check import CURVED, WALLS
@@ -39,9 +40,7 @@ class Mended:
     """Number of intersecting pairs of triangles that are left."""
 
 
-def mended(
-    surfaces: Surfaces, gap_edges: float = 0.0, places: np.ndarray | None = None
-) -> Mended:
+def mended(surfaces: Surfaces, gap_edges: float = 0.0, places: np.ndarray | None = None) -> Mended:
     """The heart of a body with acute rims opened, layers moved apart and crossings smoothed.
 
     Args:
@@ -158,13 +157,24 @@ def _without_ears(heart: Surfaces) -> Surfaces:
         far = [v for v in faces[other].tolist() if v not in (a, b)]
         if len(far) != 1 or (min(tip, far[0]), max(tip, far[0])) in beside or count[other]:
             continue
-        faces[ear], faces[other] = (a, far[0], tip), (far[0], b, tip)
+        flipped = np.array([(a, far[0], tip), (far[0], b, tip)])
+        if _folds(heart.points, faces[[ear, other]], flipped):
+            continue
+        faces[[ear, other]] = flipped
     return replace(heart, faces=faces)
+
+
+def _folds(points: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
+    """Whether one of two triangles turns by more than 80 degrees from the old ones' mean."""
+    normal = triangle_area_vectors(points, old).sum(axis=0)
+    turned = triangle_area_vectors(points, new)
+    lengths = np.linalg.norm(turned, axis=1) * np.linalg.norm(normal)
+    return bool(np.any(turned @ normal <= 0.17 * lengths))
 
 
 def _opened(heart: Surfaces, loose: np.ndarray) -> Surfaces:
     """Turn triangles of a curved surface away from others that they nearly lie on at a rim."""
-    points, curved = heart.points.copy(), set(map(int, CURVED))
+    points = heart.points.copy()
     for (a, b), faces in _at_rims(heart).items():
         axis = points[b] - points[a]
         axis /= np.linalg.norm(axis)
@@ -172,7 +182,7 @@ def _opened(heart: Surfaces, loose: np.ndarray) -> Surfaces:
         ways = [points[tip] - points[a] for tip in tips]
         ways = [way - (way @ axis) * axis for way in ways]
         units = [way / max(np.linalg.norm(way), 1e-9) for way in ways]
-        order = sorted(range(len(faces)), key=lambda k: int(heart.face_tags[faces[k]]) not in curved)
+        order = np.argsort(~np.isin(heart.face_tags[faces], CURVED), kind="stable").tolist()
         for i, k in enumerate(order):
             for other in order[i + 1 :]:
                 angle = np.degrees(np.arccos(np.clip(units[k] @ units[other], -1.0, 1.0)))
@@ -180,18 +190,19 @@ def _opened(heart: Surfaces, loose: np.ndarray) -> Surfaces:
                 if angle >= ACUTE_DEG or movable is None:
                     continue
                 fixed = other if movable == k else k
-                away = _away(heart, points, faces[movable], units[movable], units[fixed], axis)
+                across = np.cross(axis, units[movable])
+                away = _away(heart, points, faces[movable], across, units[fixed])
                 turn = np.radians(OPENED_DEG - angle)
                 length = np.linalg.norm(ways[movable])
-                points[tips[movable]] += length * (np.sin(turn) * away + (np.cos(turn) - 1) * units[movable])
+                turned = np.sin(turn) * away + (np.cos(turn) - 1) * units[movable]
+                points[tips[movable]] += length * turned
     return replace(heart, points=points)
 
 
 def _away(
-    heart: Surfaces, points: np.ndarray, face: int, own: np.ndarray, other: np.ndarray, axis: np.ndarray
+    heart: Surfaces, points: np.ndarray, face: int, across: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
-    """Unit vector [3] across an edge that turns a triangle away from another one."""
-    across = np.cross(axis, own)
+    """The normal [3] of a triangle, with the sign that turns it away from another one."""
     if abs(across @ other) < 1e-3:  # flat on it: away is towards the rest of its own surface
         ring = np.isin(heart.faces, heart.faces[face]).any(axis=1)
         ring &= heart.face_tags == heart.face_tags[face]

@@ -18,6 +18,7 @@ from einthoven.base.geometry.tri_file import read_tri
 VTK_SUFFIXES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj")
 CARP_SUFFIXES = (".pts", ".elem", ".fac")
 TRI_SUFFIX = ".tri"
+FLD_SUFFIX = ".fld"
 TAG_WORDS = {
     "epi": Surface.EPI, "lv": Surface.LV_ENDO, "rv": Surface.RV_ENDO, "base": Surface.BASE,
     "lv_cap": Surface.LV_CAP, "rv_cap": Surface.RV_CAP, "rv_septum": Surface.RV_ENDO,
@@ -193,6 +194,11 @@ def _tagged(path: Path, tags: str) -> Surfaces:
 
 def _vtk_data(path: Path) -> Any:
     """Data that VTK reads from a file."""
+    if path.suffix.lower() == FLD_SUFFIX:
+        raise BadInput(
+            f"{path}: the format .fld of ECGSIM is not published and is not read; give the surface "
+            "as .tri, and times as a VTK array or a .dat file (time=)"
+        )
     if path.suffix.lower() not in VTK_SUFFIXES:
         known = " ".join((*VTK_SUFFIXES, *CARP_SUFFIXES, TRI_SUFFIX))
         raise BadInput(f"{path}: suffix {path.suffix!r} is none of {known}; convert the file")

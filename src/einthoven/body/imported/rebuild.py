@@ -236,18 +236,34 @@ class Move:
     mean_mm: float
     """Over vertices of the new one."""
     max_mm: float
-    """Over vertices of both."""
+    """Over vertices of the new one and edges of the old one."""
     place: np.ndarray
     """[3] mm, where it is farthest."""
 
     @classmethod
     def between(cls, given: Surfaces, new: Surfaces) -> Self:
-        """Distances of the vertices of each surface from the other."""
-        old = given.points[np.unique(given.faces)]
+        """Distances of points of each surface from the other; of epicardium and cavities by tag.
+
+        Raises:
+            StepFailed: the new surface lacks a tag.
+        """
         to_old = TriangleTree(given.points, given.faces).closest(new.points).distance
-        to_new = TriangleTree(new.points, new.faces).closest(old).distance
-        apart, places = np.append(to_old, to_new), np.vstack([new.points, old])
-        return cls(float(to_old.mean()), float(apart.max()), places[apart.argmax()])
+        apart, places = [to_old], [new.points]
+        for tag in np.unique(given.face_tags):
+            old = _along_edges(given.points, given.faces[given.face_tags == tag])
+            same = new.tagged(tag) if tag in CURVED else new.faces
+            if not len(same):
+                raise StepFailed(f"nothing is left of {Surface(tag).name}")
+            apart.append(TriangleTree(new.points, same).closest(old).distance)
+            places.append(old)
+        far, at = np.concatenate(apart), np.vstack(places)
+        return cls(float(to_old.mean()), float(far.max()), at[far.argmax()])
+
+
+def _along_edges(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Points [point, 3] mm at the ends and quarters of all edges."""
+    start, end = points[unique_edges(faces)[0]].transpose(1, 0, 2)
+    return np.vstack([start + share * (end - start) for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
 
 
 def resampled(surface: Surfaces, edge_mm: float, smooth_mm: float) -> Surfaces:

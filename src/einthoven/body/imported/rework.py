@@ -71,8 +71,8 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
             wall, notes = tagged(heart)
             placed, rotation, origin, changes = placed_wall(wall, edge_mm)
             yield Placed(placed, rotation, origin, notes, changes)
-            fault = Rough("heart: its triangles touch each other; another heart_edge_mm, or smoother "
-                          "surfaces?", heart.points[:1], heart)  # fmt: skip
+            told = "heart: its triangles touch; another heart_edge_mm, or smoother surfaces?"
+            fault = Rough(told, heart.points[:1], heart)
         except Rough as error:
             fault = error
     step("rebuilding the heart's wall from signed distances")

@@ -36,6 +36,10 @@ VOLUME_TOLERANCE = 1e-9
 OTHER = {"hxt": "delaunay", "delaunay": "hxt"}
 
 
+class NoMesh(StepFailed):
+    """gmsh failed; with another algorithm or other triangles it may not."""
+
+
 class BadCells(StepFailed):
     """Cells below the least quality.
 
@@ -52,6 +56,9 @@ def tetrahedralise(
     surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, patient: str = ""
 ) -> TetMesh:
     """Tetrahedral mesh of the body; the surface triangles become facets of the mesh.
+
+    If that fails, the other algorithm is tried, then other triangles of the heart
+    (`imported.rework.other_surfaces`); a warning says which, and how far vertices moved.
 
     Skin triangles are split in their own planes next to electrodes, where coarse triangles would
     keep the volume coarse. The wall has edges of `heart_edge_mm` throughout. Outside it they grow
@@ -78,7 +85,7 @@ def tetrahedralise(
             "not finer than the heart, edges are in mm")  # fmt: skip
     try:
         return _meshed(surfaces, electrodes, config, patient)
-    except (Crossing, StepFailed) as error:
+    except (Crossing, NoMesh, BadCells) as error:
         first = error
     for tried, how in _other_ways(surfaces, config, first):
         logger.info("%s: %s; meshing again: %s", patient or "mesh", first, how)
@@ -128,7 +135,7 @@ def _other_ways(
         for changed, note in other_surfaces(surfaces, config.heart_edge_mm, places):
             yield _Way(changed, config), note
             yield _Way(changed, other), f"{note}, {other.algorithm}"
-    except StepFailed as failure:
+    except (BadInput, StepFailed) as failure:
         logger.info("no other surfaces: %s", failure)
 
 
@@ -147,10 +154,10 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
                 "coarser edges or more time?"
             ) from error
         if done.returncode < 0:
-            raise StepFailed(f"gmsh crashed with signal {-done.returncode} ({settings})")
+            raise NoMesh(f"gmsh crashed with signal {-done.returncode} ({settings})")
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
-            raise StepFailed(f"gmsh failed ({settings}): {lines[-1]}")
+            raise NoMesh(f"gmsh failed ({settings}): {lines[-1]}")
         with np.load(result_path) as result:
             return {name: result[name] for name in result.files}
 

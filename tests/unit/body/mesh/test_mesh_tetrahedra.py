@@ -12,6 +12,7 @@ from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface, Tissue
 from einthoven.base.geometry.simplex import p1_gradients, tet_volumes, triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.body.mesh import tetrahedra
 from einthoven.body.mesh.quality import gamma_quality
 from einthoven.body.mesh.surfaces import BOUNDARY, check_surfaces, tissue_volumes
 from einthoven.body.mesh.tetrahedra import _run_gmsh, tetrahedralise
@@ -270,3 +271,34 @@ def test_error_of_the_child_comes_back_as_one_line():
     with pytest.raises(StepFailed, match="gmsh failed .settings.: .+") as caught:
         _run_gmsh(job, 60.0, "settings")
     assert "\n" not in str(caught.value)
+
+
+def test_what_fails_is_meshed_another_way_and_that_is_said(monkeypatch, caplog):
+    """Slivers with the first algorithm: the other one is tried on the same surfaces."""
+    real, tried = tetrahedra._run_gmsh, []
+
+    def first_fails(job, timeout_s, settings):
+        tried.append(settings)
+        if len(tried) == 1:
+            raise tetrahedra.NoMesh("gmsh failed: no mesh")
+        return real(job, timeout_s, settings)
+
+    monkeypatch.setattr(tetrahedra, "_run_gmsh", first_fails)
+    mesh = make(CUBES[:3])
+    assert [text.rpartition(" ")[2] for text in tried] == ["hxt", "delaunay"]
+    assert "p0000: gmsh failed: no mesh; meshed with a change: delaunay" in caplog.text
+    volumes = tet_volumes(mesh.points, mesh.cells)
+    assert volumes[mesh.cell_tags == Tissue.MYOCARDIUM].sum() > 0
+
+
+def test_what_takes_too_long_is_not_tried_again(monkeypatch):
+    tried = []
+
+    def slow(job, timeout_s, settings):
+        tried.append(settings)
+        raise StepFailed("meshing took longer")
+
+    monkeypatch.setattr(tetrahedra, "_run_gmsh", slow)
+    with pytest.raises(StepFailed, match="took longer"):
+        make(CUBES[:3])
+    assert len(tried) == 1

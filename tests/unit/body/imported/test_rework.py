@@ -1,0 +1,146 @@
+"""Walls rebuilt from signed distances, inner walls, and small changes of triangles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.difficult_hearts import doubled_with_discs, drawn, pierced
+
+from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.intersections import intersecting_pairs
+from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.surfaces import Surfaces
+from einthoven.base.geometry.triangles import unique_edges
+from einthoven.body.anatomy.shape.heart_check import MIN_WALL_MM, WALLS, thickness
+from einthoven.body.imported.inner_walls import without_inner_walls
+from einthoven.body.imported.mend import mended, with_split_chords
+from einthoven.body.imported.rebuild import Move, WallGrid, resampled
+
+EDGE_MM = 4.0
+
+
+@pytest.fixture(scope="module")
+def wall():
+    return drawn(edge_mm=5.0)
+
+
+@pytest.fixture(scope="module")
+def rebuilt(wall):
+    return WallGrid.of(wall, EDGE_MM).wall(0.0, 0.0)
+
+
+def closed(surface):
+    return (unique_edges(surface.faces)[1] == 2).all()
+
+
+def test_a_good_wall_rebuilt_is_the_same_wall(wall, rebuilt):
+    move = Move.between(wall, rebuilt)
+    assert move.mean_mm < 0.05 and move.max_mm < 3.0
+    volumes = [enclosed_volume(s.points, s.faces) for s in (wall, rebuilt)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=0.01)
+    assert closed(rebuilt) and not len(intersecting_pairs(rebuilt.points, rebuilt.faces))
+
+
+def test_each_layer_keeps_its_tag(wall, rebuilt):
+    for tag in (Surface.EPI, Surface.LV_ENDO, Surface.RV_ENDO):
+        areas = []
+        for surface in (wall, rebuilt):
+            a, b, c = surface.points[surface.tagged(tag)].transpose(1, 0, 2)
+            areas.append(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+        assert areas[1] == pytest.approx(areas[0], rel=0.03)
+
+
+def test_a_rebuilt_wall_has_the_wanted_thickness_where_it_had_none(wall):
+    epi = np.unique(wall.tagged(Surface.EPI))
+    middle = wall.points[epi].mean(axis=0)
+    low = epi[wall.points[epi, 2] < np.quantile(wall.points[epi, 2], 0.2)]
+    points = wall.points.copy()
+    points[low] = middle + 0.93 * (points[low] - middle)  # the apex' wall: thin, or beyond the LV
+    thin = replace(wall, points=points)
+    spare_mm = 1.0
+    found = WallGrid.of(thin, EDGE_MM).wall(0.0, spare_mm)
+    for inner, outer in WALLS[:2]:
+        ids, apart = thickness(found, inner, outer)
+        below = found.points[ids, 2] < found.points[:, 2].min() + 30.0
+        assert apart[below].min() > 0.75 * (MIN_WALL_MM + spare_mm)
+
+
+def test_layers_that_pierce_each_other_are_apart_after_rebuilding(wall):
+    crossed = pierced(wall, 4, 1.5)
+    assert len(intersecting_pairs(crossed.points, crossed.faces)) > 5
+    found = WallGrid.of(crossed, EDGE_MM).wall(1.0, 0.5)
+    assert closed(found) and not len(intersecting_pairs(found.points, found.faces))
+    assert Move.between(wall, found).mean_mm < 0.2
+
+
+def test_a_surface_that_lacks_a_layer_is_no_repair(wall, rebuilt):
+    gone = replace(rebuilt, face_tags=np.full(len(rebuilt.faces), Surface.EPI))
+    with pytest.raises(StepFailed, match="nothing is left of LV_ENDO"):
+        Move.between(wall, gone)
+
+
+def test_a_move_is_that_of_the_farthest_point_of_its_own_layer(wall, rebuilt):
+    pulled = wall.points.copy()
+    vertex = int(np.unique(wall.tagged(Surface.EPI))[0])
+    pulled[vertex] += [0.0, 0.0, 300.0]
+    assert Move.between(replace(wall, points=pulled), rebuilt).max_mm > 200.0
+
+
+def test_discs_and_a_second_septum_are_dropped(wall):
+    given = doubled_with_discs(wall)
+    assert (unique_edges(given.faces)[1] > 2).sum() > 100
+    found, note = without_inner_walls(given)
+    assert "discs over valves and inner walls" in note
+    kept = set(map(tuple, np.sort(found.faces, axis=1).tolist()))
+    assert kept == set(map(tuple, np.sort(wall.faces, axis=1).tolist()))
+
+
+def test_a_wall_without_inner_walls_is_unchanged(wall):
+    assert without_inner_walls(wall) == (wall, "")
+
+
+def test_resampling_closes_what_the_outside_does_not_reach(wall):
+    """Sheets within the muscle do not remain."""
+    a, b, c = np.unique(wall.tagged(Surface.LV_ENDO))[[0, 1, 2]]
+    sheet = np.vstack([wall.faces, [[a, b, c]]])
+    given = Surfaces(wall.points, sheet, np.zeros(len(sheet), int))
+    found = resampled(given, EDGE_MM, 1.0)
+    assert closed(found)
+    volumes = [enclosed_volume(s.points, s.faces) for s in (wall, found)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=0.03)
+
+
+def two_sheets(angle_deg):
+    """A strip of EPI over a strip of BASE, joined along one side at an angle."""
+    x = np.arange(5.0)
+    rim = np.stack([x, 0 * x, 0 * x], axis=1)
+    flat = rim + [0.5, 1.0, 0.0]
+    turn = np.radians(angle_deg)
+    up = rim + [0.5, np.cos(turn), np.sin(turn)]
+    points = np.vstack([rim, flat, up])
+    strips = []
+    for start in (5, 10):
+        for k in range(4):
+            strips += [[k, k + 1, start + k], [k + 1, start + k + 1, start + k]]
+    tags = np.repeat([Surface.BASE, Surface.EPI], 8)
+    return Surfaces(points, np.array(strips), tags)
+
+
+def test_acute_rims_are_opened_and_others_stay():
+    found = mended(two_sheets(8.0))
+    heights = found.surfaces.points[10:14, 2]
+    assert (heights > np.sin(np.radians(25.0))).all() and found.moved_mm < 0.5
+    assert np.array_equal(found.surfaces.points[:10], two_sheets(8.0).points[:10])
+    assert mended(two_sheets(60.0)).moved_mm == 0.0
+
+
+def test_an_edge_inside_of_two_surfaces_is_split_in_one_of_them():
+    """Two squares with the same corners and the same diagonal, as a base and a cap may be."""
+    points = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.0]])
+    faces = np.array([[0, 1, 2], [0, 2, 3], [2, 1, 0], [3, 2, 0]])
+    tags = np.array([Surface.BASE] * 2 + [Surface.LV_CAP] * 2)
+    found = with_split_chords(Surfaces(points, faces, tags))
+    assert len(found.points) == 5 and len(found.faces) == 6
+    assert (unique_edges(found.faces)[1] <= 2).all()
+    assert np.array_equal(found.tagged(Surface.BASE), faces[:2])
