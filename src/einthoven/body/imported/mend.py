@@ -213,6 +213,8 @@ def _away(
 
 def _apart(heart: Surfaces, loose: np.ndarray, least_mm: float) -> Surfaces:
     """Move outer layers away from inner ones that are too near or beyond them."""
+    from scipy.spatial import cKDTree
+
     for inner, outer in WALLS:
         faces = heart.tagged(outer)
         edges = unique_edges(faces)[0]
@@ -220,8 +222,8 @@ def _apart(heart: Surfaces, loose: np.ndarray, least_mm: float) -> Surfaces:
         for _ in range(3):
             points = heart.points
             samples = _samples(points, heart.tagged(inner))
-            near_rim = TriangleTree(points, np.stack([rim, rim, rim], 1)).closest(samples).distance
-            samples = samples[near_rim > 2 * least_mm]
+            if len(rim):
+                samples = samples[cKDTree(points[rim]).query(samples)[0] > 2 * least_mm]
             nearest, normals, sign = ClosedSurface(points, faces).nearest(samples)
             outward = -1.0 if outer == Surface.EPI else 1.0
             lack = least_mm - outward * sign * nearest.distance

@@ -222,6 +222,8 @@ def other_surfaces(
         if not change.n_pairs:
             note = f"heart: vertices moved by up to {change.moved_mm:.2f} mm"
             yield change.surfaces, f"{note} {near(change.place[None])}"
+    if not (surfaces.face_tags == Surface.BASE).any():  # nothing says where the cavities are open
+        return
     rest = np.isin(surfaces.face_tags, (Surface.SKIN, *LUNGS))
     wall = surfaces.only(~rest & ~np.isin(surfaces.face_tags, list(VALVE_CAPS.values())))
     points, faces = compact(wall.points, _out_of_muscle(wall))

@@ -16,6 +16,8 @@ ENCLOSES = 0.6
 """Least share of the LV's outline that borders on muscle."""
 ALL_AROUND = 0.8
 """Above this share the RV's outline also counts as surrounded by muscle."""
+STRUCTURE_ML = 5.0
+"""An unnamed label of at least this volume is a structure beside the ventricles."""
 VOLUMES_ML = {"lv": (15.0, 600.0), "rv": (15.0, 600.0), "myo": (25.0, 700.0)}
 """Limits for any phase and disease; the import is stricter."""
 TO_RV = np.array([-0.83, -0.56, 0.0])
@@ -24,8 +26,11 @@ TO_APEX = np.array([0.43, -0.69, -0.58])
 LEAST_LIKENESS, CLEAR_LIKENESS = 0.35, 0.7
 
 
-def check_labels(image: LabelImage, reading: Reading) -> None:
-    """Raise BadInput if a label is missing, or an unnamed one is present."""
+def check_labels(image: LabelImage, reading: Reading) -> list[str]:
+    """Raise BadInput if a label is missing, or an unnamed one of a few voxels is present.
+
+    Unnamed ones as large as a structure (atria, vessels) are background; the note names them.
+    """
     values, counts = np.unique(image.labels, return_counts=True)
     held = {int(v): int(n) for v, n in zip(values, counts)}
     text = ", ".join(f"{v} ({n})" for v, n in held.items())
@@ -33,11 +38,16 @@ def check_labels(image: LabelImage, reading: Reading) -> None:
         wanted = ", ".join(f"{role}={','.join(map(str, reading.labels[role]))}" for role in empty)
         raise BadInput(f"labels: no voxel of {wanted}; the image holds (voxels) {text}")
     named = {0, *reading.other, *(n for numbers in reading.labels.values() for n in numbers)}
-    if unknown := sorted(held.keys() - named):
+    further = {v: held[v] * image.voxel_ml for v in sorted(held.keys() - named)}
+    if unknown := [v for v, volume_ml in further.items() if volume_ml < STRUCTURE_ML]:
         raise BadInput(
             f"labels: unknown {', '.join(map(str, unknown[:8]))}; the image holds (voxels) {text}; "
             f"name them, or other={','.join(map(str, unknown[:8]))} for the background"
         )
+    if not further:
+        return []
+    sizes = ", ".join(f"{v} ({volume_ml:.0f} ml)" for v, volume_ml in further.items())
+    return [f"labels: {sizes} taken as background, as no word of tags names them"]
 
 
 def check_regions(image: LabelImage, masks: dict[str, np.ndarray], reading: Reading) -> bool:

@@ -193,13 +193,13 @@ def _from_contours(path: Path, reading: Reading) -> _Parts:
 def _from_image(path: Path, reading: Reading) -> _Parts:
     image = read_image(path, reading)
     reading.needs(*NEEDED)
-    check_labels(image, reading)
+    ignored = check_labels(image, reading)
     image = around_heart(image, reading)
     masks = masks_of(image, reading)
     has_rv_wall = check_regions(image, masks, reading)
     step("finding the regions of the label image")
     regions = regions_of(image, masks)
-    notes = list(regions.notes)
+    notes = [*ignored, *regions.notes]
     if not (image.unit or reading.unit):
         notes.append("labels: the header states no unit; mm taken, by the size of the heart")
     axis = thick_axis(image)

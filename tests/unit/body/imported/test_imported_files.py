@@ -288,11 +288,14 @@ def test_tri_files_of_ecgsim(tmp_path):
     np.testing.assert_array_equal(found.faces, faces)
     np.testing.assert_array_equal(found.points, points)
     np.testing.assert_array_equal(read_cloud(file), points)
+    file.write_text(text + "\ntorso of a man\nunits in mm, 2007\n")
+    np.testing.assert_array_equal(read_surface(file).faces, faces)
     for wrong, reason in (
         (text[: len(text) // 2], "announced, .* there; incomplete"),
         (text.replace("\n12\n", "\n11\n"), "4 numbers after the last triangle"),
         (text[: text.rindex(" ")] + " 999\n", "name points from 1 to 999"),
-        (text + "end", "not a .tri file of ECGSIM"),
+        (text.replace(" 2 ", " two ", 1), "not a .tri file of ECGSIM"),
+        (";;mbftri and binary numbers", "a binary .tri file; save it as text"),
         ("", "0 points announced"),
     ):
         file.write_text(wrong)

@@ -1,5 +1,6 @@
 """Files of label images and contours: three formats, one heart, and one clear line for bad ones."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.body.segmentation.contours import read_contours
 from einthoven.body.segmentation.image import LabelImage, raw_labels, read_image
+from einthoven.body.segmentation.plausible import check_labels
 from einthoven.body.segmentation.reading import Reading
 from einthoven.body.segmentation.regions import around_heart, filled, masks_of, regions_of
 from einthoven.body.segmentation.segmented_heart import segmented_heart, segmented_torso
@@ -62,6 +64,19 @@ def test_formats_agree_on_where_voxels_lie(tmp_path, name, axes):
     np.testing.assert_allclose(image.steps, grid.steps, atol=1e-5)
     np.testing.assert_allclose(image.place(np.array([4, 3, 2])),
                                grid.origin + grid.steps @ [4, 3, 2], atol=1e-4)  # fmt: skip
+
+
+def test_further_structures_are_background_and_named():
+    labels, grid = good()
+    more = labels.copy()
+    place = tuple(slice(0, n) for n in (8, 8, 4))
+    assert not labels[place].any()
+    more[place] = 7  # 12.8 ml
+    image = LabelImage(more, grid.steps, grid.origin, "mm")
+    assert check_labels(image, READING) == [
+        "labels: 7 (13 ml) taken as background, as no word of tags names them"
+    ]
+    assert check_labels(replace(image, labels=labels), READING) == []
 
 
 def test_one_phase_of_four_dimensions(tmp_path):
