@@ -315,7 +315,7 @@ DIFFICULT = {
     "extreme of the shape model, small": put(lambda: drawn(-2.3, 2.0, -2.0, -1.5)),
     "fine apex, coarse base": put(lambda: uneven(bai(), 3000)),
     "staircase of 2 mm voxels": put(lambda: blocky(bai(), 2.0)),
-    "terraces of 2.5 mm voxels": put(lambda: voxelled(bai(), 2.5)),
+    "terraces of 1.2 mm voxels": put(lambda: voxelled(bai(), 1.2)),
     "outflow tracts with noise": put(lambda: noisy(with_tracts(), 0.5, rounds=1)),
     "outflow tracts, coarse": put(lambda: decimated(with_tracts(), 1200)),
     "discs and a double septum": put(lambda: doubled_with_discs(decimated(bai(), 5000))),

@@ -17,7 +17,7 @@ from einthoven.body.imported.orient import oriented
 
 MAX_PATCHES, N_CHOICES = 200, 12
 ALIKE = 0.1
-"""Of closed surfaces whose areas differ by at most this share, that around more muscle is taken."""
+"""Largest relative difference of two areas at which the surface around more muscle is taken."""
 LARGEST_SHARE = 0.3
 """Share of the area that is dropped at most."""
 

@@ -38,6 +38,8 @@ EVEN_MM = 2.0
 LEAST_BASE_STEPS = 2.0
 """Least width of a base between an endocardium and the epicardium, in steps of the grid."""
 CAP_EDGE_MM = 4.0
+MAX_OPENINGS = 4
+"""Largest number of openings of a cavity, which has two valves; tags with more are ragged."""
 N_UNPINCHING = 6
 SOFT_STEPS = 1.0
 """Width of a smoothing of the outer surface, in steps of the grid."""
@@ -67,7 +69,7 @@ class WallGrid:
         """Sample a closed, tagged wall (mm, outward) without valve caps.
 
         Raises:
-            StepFailed: the boundary of a cavity touches itself.
+            StepFailed: the boundary of a cavity touches itself, or it has too many openings.
         """
         from scipy.ndimage import gaussian_filter
 
@@ -77,7 +79,10 @@ class WallGrid:
         for name, tag in CAVITIES.items():
             cavity = wall.only(wall.face_tags == tag)
             solids[name] = _beyond_valves(replace(cavity, faces=cavity.faces[:, ::-1]))
-            for loop in boundary_loops(cavity.faces):
+            loops = boundary_loops(cavity.faces)
+            if len(loops) > MAX_OPENINGS:
+                raise StepFailed(f"{tag.name} has {len(loops)} openings")
+            for loop in loops:
                 outer = sewn(outer, [loop], _cap(outer.points[loop]), VALVE_CAPS[tag])
         outer = outer.only(~np.isin(outer.face_tags, ENDO))
         solids["epi"] = outer
@@ -231,7 +236,7 @@ def _flooded(distance: np.ndarray, step: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Move:
-    """How far a new wall is from the given one."""
+    """Distance of a new wall from the given one."""
 
     mean_mm: float
     """Over vertices of the new one."""

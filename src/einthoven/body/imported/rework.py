@@ -1,4 +1,4 @@
-"""What is tried with a heart that cannot be triangulated or meshed as it is."""
+"""Other ways to triangulate a heart that cannot be triangulated or meshed as it is."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -183,7 +183,10 @@ def _rebuilt(
 def _valid_heart(
     wall: Surfaces, edge_mm: float
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, float]:
-    """As `placed_heart`, with small changes that make it valid, and how far these move it, mm."""
+    """Heart and pose as of `placed_heart`, with small changes that make it valid.
+
+    The last value is how far these move a vertex, mm.
+    """
     heart, rotation, origin = triangulated_heart(wall, edge_mm)
     points, faces, tags = (getattr(with_split_chords(heart), name) for name in ARRAYS)
     heart = replace(heart, points=points, faces=faces, face_tags=tags)
@@ -209,7 +212,7 @@ def other_surfaces(
 ) -> Iterator[tuple[Surfaces, str]]:
     """Surfaces of a body with another triangulation of its heart, and a note on each.
 
-    First small changes (`mended`), then the wall rebuilt.
+    First come small changes of triangles, then the wall rebuilt.
 
     Args:
         surfaces: of the whole body, mm.

@@ -117,7 +117,7 @@ def _meshed(
 
 
 class _Way(NamedTuple):
-    """What else is tried."""
+    """Another way to mesh a body."""
 
     surfaces: Surfaces
     config: MeshSettings
