@@ -123,6 +123,12 @@ def four_parts(folder):
     return parts(folder, body())
 
 
+def base_tagged_as_epicardium(folder):
+    heart = body().heart
+    tags = np.where(heart.face_tags == Surface.BASE, Surface.EPI, heart.face_tags)
+    return written(folder, replace(body(), heart=replace(heart, face_tags=tags)))
+
+
 def open_shells(folder):
     return parts(folder, body(), {k: v for k, v in WORDS.items() if k != "base"}, ".ply")
 
@@ -302,6 +308,7 @@ ACCEPTED = {
     "untagged wall, flat base": untagged_wall,
     "tags on vertices": tags_on_vertices,
     "a file for each part": four_parts,
+    "base tagged as epicardium": base_tagged_as_epicardium,
     "three open shells": open_shells,
     "three open shells in one file": open_shells_in_one_file,
     "parts with gaps of one edge": gapped_parts,

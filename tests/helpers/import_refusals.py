@@ -252,7 +252,6 @@ REFUSED = {
     ),
     "scattered tags": (retagged(scattered), "face_tags|LV_ENDO|RV_ENDO|EPI|tags"),
     "no triangle of the RV": (renamed(Surface.RV_ENDO, Surface.LV_ENDO), "RV_ENDO missing"),
-    "no base between the layers": (renamed(Surface.BASE, Surface.EPI), "BASE missing"),
     "one shell given twice": (one_shell_twice, "no RV endocardium .* is one duplicated"),
     "a shell that is closed": (closed_shell, "LV endocardium: closed by itself"),
     "one ventricle alone": (left_ventricle_alone, "no two ventricles are found"),
