@@ -11,9 +11,11 @@ from einthoven.base.config.electrophysiology import EarlySiteSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.people import (
     derived,
+    everyone,
     people_conductivities,
+    people_plateaus,
     people_sites,
-    shipped_people,
+    shipped_plateaus,
 )
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.core.seeds import generator
@@ -31,6 +33,8 @@ DEPTHS = (0.0, 0.5, 1.0)
 LOWEST_Z, HIGHEST_Z = 0.05, 0.95
 RV_HALF_WIDTH = 1.2
 """Half width of the RV free wall, rad; a site beyond it lies at its edge."""
+PLATEAUS = ("plateau_mean", "plateau_apex_to_base", "plateau_rv_to_lv", "plateau_endo_to_epi")
+"""Share of the low plateau and its gradients, keys of section repolarisation."""
 SITE_COLUMNS = ("z", "cos", "sin", "rho", "nu", "time_ms")
 """Columns of a site in `BeatParameters.row`: z, angle on the unit circle, depth, side, time."""
 
@@ -88,6 +92,8 @@ class BeatParameters:
     """APD90, see section repolarisation."""
     early: tuple[EarlySiteSettings, ...] = ()
     """Early sites of a person, without trees; none: the heart's own trees."""
+    plateaus: tuple[float, ...] = ()
+    """`PLATEAUS` of a person; none: all cells have the template's plateau."""
 
     @classmethod
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
@@ -124,12 +130,13 @@ class BeatParameters:
     def of_person(
         cls, pattern: str, sites: tuple[StimulusSite, ...], rng: np.random.Generator
     ) -> Self:
-        """A beat of a random person at the baseline's cycle length.
+        """A beat of a random person, whose durations are those at a cycle length of its own.
 
         Args:
             pattern: of activation. sites: of stimulation, for a paced one.
         """
-        drawn = derived(shipped_people().draw(rng))
+        drawn = derived(everyone().draw(rng))
+        plateaus = people_plateaus(shipped_plateaus().draw(rng))
         sigma = people_conductivities(drawn)
         return cls(
             pattern,
@@ -143,6 +150,7 @@ class BeatParameters:
             apd_mean_ms=drawn["apd_mean_ms"],
             **{name: drawn[f"apd_{name}"] for name in DURATIONS if name != "apd_mean_ms"},
             early=tuple(EarlySiteSettings(**site) for site in people_sites(drawn)),
+            plateaus=tuple(plateaus[name] for name in PLATEAUS),
         )
 
     @property
@@ -172,7 +180,7 @@ class BeatParameters:
 TISSUE = tuple(
     field.name
     for field in fields(BeatParameters)
-    if field.name not in ("pattern", "sites", "early")
+    if field.name not in ("pattern", "sites", "early", "plateaus")
 )
 DURATIONS = tuple(name for name in TISSUE if name.endswith("_ms") and name != "cycle_length_ms")
 PARAMETERS = (

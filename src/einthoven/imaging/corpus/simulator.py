@@ -39,6 +39,9 @@ SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
 """Weights of z, cosine and sine of phi, rho and nu in the distance between sites, mm of a usual
 heart; nu has the largest, so that a site is in the ventricle that it names."""
 
+PLATEAU_FIELDS = [0, 2, 3]
+"""Fields of `Simulator.durations` along which plateaus differ: all but anterior to posterior."""
+
 
 @dataclass(frozen=True, eq=False)
 class SimulatedBeat:
@@ -140,7 +143,8 @@ class Simulator:
             BadInput: as `simulate`.
         """
         durations, members = self._durations(case), family()
-        cells = Cells(case.sigma_il, case.sigma_it, *members.between(durations), case.condition)
+        between, low = members.between(durations), self._low_plateau(case)
+        cells = Cells(case.sigma_il, case.sigma_it, *between, case.condition, low)
         phi = np.split(self.transfer.potential(tau, cells), len(self.forward))
         at = self.points.weights
         apd90 = np.interp(at @ durations, members.apd90, family(case.condition).apd90)
@@ -187,6 +191,14 @@ class Simulator:
                      case.endo_to_epi_ms)  # fmt: skip
         known = family().apd90
         return np.clip(case.apd_mean_ms + np.array(gradients) @ self.durations, known[0], known[-1])
+
+    def _low_plateau(self, case: BeatParameters) -> np.ndarray | None:
+        """Share of the low plateau [node]; None: there is none."""
+        if not case.plateaus:
+            return None
+        mean, *gradients = case.plateaus
+        fields = self.durations[PLATEAU_FIELDS]
+        return np.clip(mean + np.array(gradients) @ fields, 0.0, 1.0)
 
     @cached_property
     def _tree(self) -> cKDTree:

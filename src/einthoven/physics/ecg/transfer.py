@@ -24,6 +24,7 @@ from einthoven.physics.electrophysiology.cells.family import (
     action_potential,
     family,
 )
+from einthoven.physics.electrophysiology.cells.plateaus import low_plateaus
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, potential, regular_times
 
 FINE = 5
@@ -45,6 +46,8 @@ class Cells(NamedTuple):
     share: np.ndarray
     """[node] share of the longer one."""
     condition: Condition
+    low: np.ndarray | None = None
+    """[node] share of the low plateau (`cells.plateaus`), 0 to 1; None: none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +86,21 @@ class ElectrodeTransfer:
         return source.T @ kernel[:n_bins]
 
     def _differences(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
-        kernel, level = _slow_kernel(cells.condition, self.n_times)
+        """What cells add that differ from the template in duration or plateau."""
+        if cells.low is None:
+            return self._of_plateau(tau, cells, np.ones(len(tau)), is_low=False)
+        usual = self._of_plateau(tau, cells, 1.0 - cells.low, is_low=False)
+        return usual + self._of_plateau(tau, cells, cells.low, is_low=True)
+
+    def _of_plateau(
+        self, tau: np.ndarray, cells: Cells, share: np.ndarray, *, is_low: bool
+    ) -> np.ndarray:
+        """What the cells of one of the two families add, by their share [node]."""
+        kernel, level = _slow_kernel(cells.condition, self.n_times, is_low)
         n_bins = min(len(kernel), int(tau.max() / SLOW_MS) + 3)
         front, behind = np.zeros((2, n_bins, kernel.shape[1], self.grad.shape[2]))
-        _sweep_members(self._mesh(tau, cells), self._shares(cells), front, behind)
+        of_cells = tuple(x[self.heart.cells] for x in (cells.member, cells.share, share))
+        _sweep_members(self._mesh(tau, cells), of_cells, front, behind)
         behind = np.cumsum(behind, axis=0)
         source = (front - SLOW_MS * behind).reshape(-1, self.grad.shape[2])
         phi = source.T @ kernel[:n_bins].reshape(-1, kernel.shape[2])
@@ -98,9 +112,6 @@ class ElectrodeTransfer:
         sigmas = (cells.sigma_it, cells.sigma_il - cells.sigma_it)
         heart = self.heart
         return _Mesh(tau[heart.cells], heart.hat_gradients, self.f0, self.grad, sigmas)
-
-    def _shares(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-        return cells.member[self.heart.cells], cells.share[self.heart.cells]
 
 
 class _Mesh(NamedTuple):
@@ -156,8 +167,10 @@ def _catmull_rom(x: np.ndarray) -> np.ndarray:
 
 
 @lru_cache
-def _slow_kernel(condition: Condition, n_times: int) -> tuple[np.ndarray, np.ndarray]:
-    """D' of all members by bin, and D.
+def _slow_kernel(
+    condition: Condition, n_times: int, is_low: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """D' of all members by bin, and D, of the usual or of the low plateau.
 
     Returns:
         [bin, member, sample] mV/ms; [member, sample] mV above rest at SLOW_MS times 1 - n_bins,
@@ -165,7 +178,8 @@ def _slow_kernel(condition: Condition, n_times: int) -> tuple[np.ndarray, np.nda
     """
     members, time = family(condition), regular_times(SLOW_MS)
     one = potential(time, members.v_m[members.template])
-    level = np.array([potential(time, v_m) - one for v_m in members.v_m])
+    chosen = low_plateaus(condition) if is_low else members
+    level = np.array([potential(time, v_m) - one for v_m in chosen.v_m])
     level -= level[:, :1]
     n_samples = len(_onto(n_times))
     n_bins = n_samples + 2
@@ -234,11 +248,14 @@ def _sweep(mesh: _Mesh, source: np.ndarray) -> None:
 
 @numba.njit(cache=True, fastmath=True)
 def _sweep_members(
-    mesh: _Mesh, shares: tuple[np.ndarray, np.ndarray], front: np.ndarray, behind: np.ndarray
+    mesh: _Mesh,
+    shares: tuple[np.ndarray, np.ndarray, np.ndarray],
+    front: np.ndarray,
+    behind: np.ndarray,
 ) -> None:
     """Add the two sources of `mixture`, in place: each [bin, member, electrode]."""
     n_bins, n_members, n_electrodes = front.shape
-    members, longer = shares
+    members, longer, scale = shares
     ahead, seen = np.empty(n_electrodes), np.empty((n_members, n_electrodes))
     weights, swept_before = np.empty((n_members, 4)), np.empty(n_members)
     times, order = np.empty(4), np.empty(4, np.int64)
@@ -251,7 +268,7 @@ def _sweep_members(
             for i in range(4):
                 one = members[c, i]
                 own = 1.0 - longer[c, i] if one == k else (longer[c, i] if one == k - 1 else 0.0)
-                weights[k, i] = own
+                weights[k, i] = scale[c, i] * own
             _seen(mesh, c, weights[k], seen[k])
         first, last = int(times[0] / SLOW_MS), int(times[3] / SLOW_MS)
         waited_before = share_before = 0.0
