@@ -3,14 +3,16 @@
 Usage: python tools/ship_imaging.py NETWORK --simulations FOLDER --patients FOLDER
 
 NETWORK is a folder with a trained network (model.safetensors, card.json), `--simulations` the
-corpus with its splits (results/imaging/simulations), `--patients` the stage files. A network that
-does not tell its uncertainty gets the residuals of the val hearts. Figures are those of the val
-hearts, by which to choose between networks, and of the test hearts, which decide nothing.
+corpus with its splits (results/imaging/simulations), `--patients` the stage files. The limit of an
+ECG's residual is founded on the val hearts (`residual_limit.py`). A network that does not tell its
+uncertainty gets the residuals of the val hearts. Figures are those of the val hearts, by which to
+choose between networks, and of the test hearts, which decide nothing.
 """
 
 import argparse
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from fit_ecg_distribution import fitted_distribution, from_onset
+from residual_limit import consequences, limit_of, outside
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
@@ -84,12 +87,33 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
     }
     write_json(folder / CARD_FILE, card)
     model = ImagingModel.load(folder)
+    card["residual"] = limit_by_consequence(model, corpus, rows["val"][::STRIDE])
+    model = ImagingModel.load(folder)
     figures = {
         f"{split}_anatomies": figures_of(model, corpus, rows[split][::STRIDE])
         for split in ("val", "test")
     }
     write_json(folder / CARD_FILE, card | {"figures": figures})
     return ImagingModel.load(folder)
+
+
+def limit_by_consequence(
+    model: ImagingModel, corpus: Corpus, rows: np.ndarray
+) -> list[dict[str, float]]:
+    """Set the residual's limit in the model's folder; what it is founded on, for the card.
+
+    Residuals are those of the same beats, of another heart each.
+
+    Raises:
+        BadInput: as `limit_of`.
+    """
+    place = Placing(model.ecg_distribution, model.card["forward"])
+    rows, beats, placed = place.beats(corpus, rows)
+    strange = np.roll(outside(model.ecg_distribution, beats), len(beats) // 2, axis=0)
+    found = consequences(model, beats, placed, corpus.activation_time[rows], strange)
+    limits = model.ecg_distribution.limits | {"ecg_residual_percent": limit_of(found)}
+    replace(model.ecg_distribution, limits=limits).save(model.folder / DISTRIBUTION_FILE)
+    return found
 
 
 def _bare(forward: str) -> str:

@@ -14,6 +14,7 @@ from einthoven.base.config.electrophysiology import (
 )
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
+from einthoven.base.config.recording import RecordingSettings
 from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSettings
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
@@ -21,20 +22,25 @@ from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.corpus.beat_parameters import (
     MAX_SITES,
     PARAMETERS,
+    PLATEAUS,
     BeatParameters,
     draw_beats,
 )
+from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
 from einthoven.imaging.corpus.simulations import Simulations, joined, read_corpus
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs.points import N_POINTS, NAMES, recording_points
 from einthoven.imaging.inputs.traces import activation_index, apd90_of
+from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import Condition
 from einthoven.physics.electrophysiology.cells.family import family
+from einthoven.physics.electrophysiology.cells.plateaus import shares_of
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
-from einthoven.physics.electrophysiology.repolarisation import apd90_field
+from einthoven.physics.electrophysiology.repolarisation import apd90_field, plateau_field
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
+from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 SECTION = ImagingSettings(simulations_per_patient=4)
@@ -184,7 +190,47 @@ def test_beats_of_people_are_of_other_people_each_and_as_frequent_as_asked():
         assert min(site.time_ms for site in case.early) == 0.0
         assert case.condition == Condition(1000.0, 1.0) and case.cv_transverse <= case.cv_fiber
     assert len({case.sigma_il for case in cases}) == len(cases)
-    assert not any(case.early for case in draw_beats(SECTION, "p0001", 4))
+    assert len({case.plateaus for case in cases}) == len(cases)
+    assert not any(case.early or case.plateaus for case in draw_beats(SECTION, "p0001", 4))
+
+
+def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
+    """`Membrane`, which the stage ecg uses, with the same durations and shares node by node.
+
+    The notch begins with the upstroke, and the simulator sweeps all differences in bins of 2 ms.
+    """
+    case = next(case for case in draw_beats(PEOPLE, "p0001", 9) if case.pattern == "sinus")
+    beat, known = simulator().simulate(case), dict(zip(PLATEAUS, case.plateaus))
+    durations, low = simulator()._durations(case), simulator()._low_plateau(case)
+    sigma = LeadFieldSettings(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
+    membrane = Membrane(patient().heart, intracellular(patient().fibers.f0, sigma),
+                        shares_of(durations, low))  # fmt: skip
+    expected = membrane.potential(beat.tau, fields()["far"], np.arange(500.0))
+    error = np.linalg.norm(beat.potentials["far"] - expected) / np.linalg.norm(expected)
+    without = simulator().beat(replace(case, plateaus=()), beat.tau).potentials["far"]
+    changed = np.linalg.norm(without - expected) / np.linalg.norm(expected)
+    assert error < 0.03 and changed > 3 * error
+    field = plateau_field(patient(), RepolarisationSettings(field="gradients", **known))
+    # that one is limited before it is smoothed as well
+    assert np.abs(field - low).mean() < 0.02 and np.ptp(low) > 0.1
+
+
+def test_recorder_noise_is_that_of_a_mean_beat_and_obeys_einthoven_s_law():
+    cases = draw_beats(SECTION, "p0000", 6)
+    beats = Simulations.of(simulator(), cases, "train", {})
+    noisy = with_recorder_noise(beats, RecordingSettings(), 1)
+    noise = noisy.ecg - beats.ecg
+    np.testing.assert_allclose(noise[:, 0], noise[:, 1], atol=1e-5)  # of the recorder, not model
+    i, ii, iii = noise[:, 0, 0], noise[:, 0, 1], noise[:, 0, 2]
+    np.testing.assert_allclose(iii, ii - i, atol=1e-5)
+    assert 0.001 < noise.std() < 0.05 and np.ptp(noise.std(axis=(1, 2, 3))) > 0
+    few = Simulations.of(simulator(), cases[:2], "train", {})
+    again = with_recorder_noise(few, RecordingSettings(), 1)
+    np.testing.assert_array_equal(again.ecg, noisy.ecg[:2])
+    other = with_recorder_noise(few, RecordingSettings(), 2)
+    assert np.abs(other.ecg - again.ecg).max() > 0.001
+    silent = RecordingSettings(wander_uv=0, muscle_uv=0, mains_uv=0)
+    np.testing.assert_array_equal(with_recorder_noise(few, silent, 1).ecg, few.ecg)
 
 
 NO_SUCH_BEATS = (

@@ -44,6 +44,7 @@ rule imaging_simulate:
                 "plateau_rv_to_lv",
             ],
         ),
+        recording=PLAN.noise_levels,
         source=source("imaging_simulate"),
     message:
         "Simulated beats of {wildcards.patient}"

@@ -4,8 +4,10 @@ from einthoven.app.run.job import run
 from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
+from einthoven.base.config.recording import RecordingSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import draw_beats
+from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs import lead_fields, measures
@@ -22,7 +24,11 @@ def main(input, output, params, log):
     simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
     cases = draw_beats(section, patient.name, section.simulations_per_patient)
     about = patient.anatomy.split, measures.clinical_measures(patient)
-    Simulations.of(simulator, cases, *about).save(output[0])
+    beats = Simulations.of(simulator, cases, *about)
+    if section.recorder_noise:
+        levels = RecordingSettings.model_validate(params.recording)
+        beats = with_recorder_noise(beats, levels, section.seed)
+    beats.save(output[0])
     log.info("%d beats", len(cases))
 
 

@@ -180,6 +180,11 @@ class Plan:
         """Settings of the recordings, with the names of their scenarios."""
         return builtins_of(self.config.named_recording)
 
+    @property
+    def noise_levels(self) -> dict[str, Any]:
+        """Levels of the noise on simulated beats of imaging; none where they are without."""
+        return self.section("recording") if self.config.imaging.recorder_noise else {}
+
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Scenario -> its settings, built in or of section scenarios."""

@@ -45,9 +45,12 @@ class ImagingSettings(Section):
     sinus_share: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of sinus among the other beats; null: all their patterns are equally frequent."""
     people: bool = False
-    """Whether early sites, speeds, APD90 and conductivities of each beat are those of a person of
-    the joint distribution of config/people.yaml, in place of the ranges below; the cycle is then
-    1000 ms and I_Kr normal."""
+    """Whether early sites, speeds, APD90, plateaus and conductivities of each beat are those of a
+    person of the joint distribution of config/people.yaml, in place of the ranges below; APD90 is
+    that at the person's cycle length, and I_Kr is normal."""
+    recorder_noise: bool = False
+    """Whether each ECG has the noise that is left in the mean beat of a recording, with the levels
+    of section recording."""
     forward_models: Annotated[list[ForwardName], Field(min_length=1)] = [
         "fem",
         "operator",

@@ -61,12 +61,16 @@ class EcgDistribution:
             BadInput: wrong shape, or NaN.
         """
         x = self._features_of(ecg)
-        outside = x - self.mean - (self.features.scores(x) * self.sd) @ self.components
-        share = np.linalg.norm(outside) / max(float(np.linalg.norm(x)), 1e-12)
+        share = np.linalg.norm(self.outside(ecg)) / max(float(np.linalg.norm(x)), 1e-12)
         return {
             "ecg_sd": self.features.distance(x),
             "ecg_residual_percent": 100 * float(share),
         }
+
+    def outside(self, ecg: np.ndarray) -> np.ndarray:
+        """[feature] mV of an ECG that no component has; arguments and errors as of `values`."""
+        x = self._features_of(ecg)
+        return x - self.mean - (self.features.scores(x) * self.sd) @ self.components
 
     def _features_of(self, ecg: np.ndarray) -> np.ndarray:
         """[feature] mV of an ECG [12, time] mV."""

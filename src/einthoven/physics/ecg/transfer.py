@@ -2,10 +2,11 @@
 
 V_m = U(t - tau) + sum over k of w_k D_k(t - tau), as in `mixture`. Both parts are those of
 `Membrane.potential`, with approximations that an ECG does not show
-(`tests/contract/test_imaging_simulator.py` states the differences). The front is swept in bins of
-0.5 ms, between which the integral of the source is a piecewise cubic (Catmull and Rom) convolved
-with U at 0.1 ms. The differences between members of the family, which have no upstroke, are swept
-in bins of 4 ms, for all members at once.
+(`tests/contract/test_imaging_simulator.py` states the differences; they are largest, 2 % of the
+norm, where plateaus differ, because the notch begins with the upstroke). The front is swept in bins
+of 0.5 ms, between which the integral of the source is a piecewise cubic (Catmull and Rom) convolved
+with U at 0.1 ms. The differences between members of the families, which have no upstroke, are swept
+in bins of 2 ms, for all members of a plateau at once.
 """
 
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class ElectrodeTransfer:
         return source.T @ kernel[:n_bins]
 
     def _differences(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
-        """What cells add that differ from the template in duration or plateau."""
+        """Potentials beyond those of the template, of other durations and plateaus."""
         if cells.low is None:
             return self._of_plateau(tau, cells, np.ones(len(tau)), is_low=False)
         usual = self._of_plateau(tau, cells, 1.0 - cells.low, is_low=False)
@@ -95,7 +96,7 @@ class ElectrodeTransfer:
     def _of_plateau(
         self, tau: np.ndarray, cells: Cells, share: np.ndarray, *, is_low: bool
     ) -> np.ndarray:
-        """What the cells of one of the two families add, by their share [node]."""
+        """The part of one of the two families, which has a share [node] of each cell."""
         kernel, level = _slow_kernel(cells.condition, self.n_times, is_low)
         n_bins = min(len(kernel), int(tau.max() / SLOW_MS) + 3)
         front, behind = np.zeros((2, n_bins, kernel.shape[1], self.grad.shape[2]))
