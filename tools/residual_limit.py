@@ -1,8 +1,8 @@
 """Limit of an ECG's residual by its consequence: what it costs the map, for `ship_imaging.py`.
 
 The residual is what no component of the training's ECGs has. To beats of hearts outside the
-training, whose true maps are known, residuals of other such hearts are added in rising size. The
-limit is where the stated intervals cover too little of the truth.
+training, whose true maps are known, residuals of healthy people or of other such hearts are added
+in rising size. The limit is where the stated intervals cover too little of the truth.
 """
 
 from typing import Any

@@ -1,12 +1,13 @@
 """Pack a trained imaging network as the shipped model, with all that a recorded ECG needs.
 
-Usage: python tools/ship_imaging.py NETWORK --simulations FOLDER --patients FOLDER
+Usage: python tools/ship_imaging.py NETWORK --simulations FOLDER --patients FOLDER --recordings DATA
 
 NETWORK is a folder with a trained network (model.safetensors, card.json), `--simulations` the
 corpus with its splits (results/imaging/simulations), `--patients` the stage files. The limit of an
-ECG's residual is founded on the val hearts (`residual_limit.py`). A network that does not tell its
-uncertainty gets the residuals of the val hearts. Figures are those of the val hearts, by which to
-choose between networks, and of the test hearts, which decide nothing.
+ECG's residual is founded on the val hearts (`residual_limit.py`), with residuals of healthy fit
+people if DATA is given. A network that does not tell its uncertainty gets the residuals of the val
+hearts. Figures are those of the val hearts, by which to choose between networks, and of the test
+hearts, which decide nothing.
 """
 
 import argparse
@@ -22,12 +23,14 @@ import torch
 from fit_ecg_distribution import fitted_distribution, from_onset
 from residual_limit import consequences, limit_of, outside
 
+from einthoven.app.evaluation.labelled_recordings import FIT, read_labelled
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.corpus import Corpus, EcgOrigin
 from einthoven.imaging.corpus.simulations import read_corpus
 from einthoven.imaging.inputs.heart_surface import RecordedHeart
+from einthoven.imaging.inputs.onsets import steep_onset_ms
 from einthoven.imaging.model.ecg_distribution import EcgDistribution
 from einthoven.imaging.model.imaged_ecg import LEVEL
 from einthoven.imaging.model.imaging_model import (
@@ -43,22 +46,27 @@ from einthoven.imaging.model.residuals import CalibrationErrors
 from einthoven.imaging.networks.imaging_network import ImagingNetwork
 from einthoven.imaging.networks.imaging_task import predict
 from einthoven.imaging.networks.registry import load_network
+from einthoven.physics.ecg.recordings.aligned import aligned_beat
+from einthoven.physics.ecg.recordings.read import read_recording
 
 LIMIT_MB = 8.0
 """Size that a repository can carry."""
-STRIDE = 8
+STRIDE = 4
 """Every so many-th beat is a figure's."""
 REST_MS = 100
 """A beat is moved by at most so much."""
 KNOWN = {"with_measures": True, "ecg_only": False}
 
 
-def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingModel:
+def pack(
+    source: Path, corpus: Corpus, patients: Path, folder: Path, recorded: np.ndarray | None = None
+) -> ImagingModel:
     """Write network, residuals, ecg_distribution, heart and card into a folder.
 
     Args:
         source: of the trained network. corpus: with the splits that it was trained on.
         patients: stage files. folder: new, or with a packed model.
+        recorded: as of `limit_by_consequence`.
 
     Raises:
         BadInput: files are missing, or a split has no hearts.
@@ -87,7 +95,7 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
     }
     write_json(folder / CARD_FILE, card)
     model = ImagingModel.load(folder)
-    card["residual"] = limit_by_consequence(model, corpus, rows["val"][::STRIDE])
+    card["residual"] = limit_by_consequence(model, corpus, rows["val"][::STRIDE], recorded)
     model = ImagingModel.load(folder)
     figures = {
         f"{split}_anatomies": figures_of(model, corpus, rows[split][::STRIDE])
@@ -98,22 +106,40 @@ def pack(source: Path, corpus: Corpus, patients: Path, folder: Path) -> ImagingM
 
 
 def limit_by_consequence(
-    model: ImagingModel, corpus: Corpus, rows: np.ndarray
+    model: ImagingModel, corpus: Corpus, rows: np.ndarray, recorded: np.ndarray | None
 ) -> list[dict[str, float]]:
     """Set the residual's limit in the model's folder; what it is founded on, for the card.
 
-    Residuals are those of the same beats, of another heart each.
+    Args:
+        model: in the folder. corpus: with true maps. rows: of hearts outside the training.
+        recorded: as of `healthy_beats`, whose residuals are added to the beats in turn; None: those
+            of the same beats, of another heart each.
 
     Raises:
         BadInput: as `limit_of`.
     """
     place = Placing(model.ecg_distribution, model.card["forward"])
     rows, beats, placed = place.beats(corpus, rows)
-    strange = np.roll(outside(model.ecg_distribution, beats), len(beats) // 2, axis=0)
+    strange = np.roll(beats, len(beats) // 2, axis=0) if recorded is None else recorded
+    strange = outside(model.ecg_distribution, strange)[np.arange(len(beats)) % len(strange)]
     found = consequences(model, beats, placed, corpus.activation_time[rows], strange)
     limits = model.ecg_distribution.limits | {"ecg_residual_percent": limit_of(found)}
     replace(model.ecg_distribution, limits=limits).save(model.folder / DISTRIBUTION_FILE)
     return found
+
+
+def healthy_beats(folder: Path) -> np.ndarray:
+    """Mean beats of healthy fit people, [beat, 12, time] mV from the QRS onset.
+
+    Args:
+        folder: with `ptb-xl/` and `ludb/`.
+
+    Raises:
+        BadInput: a recording is missing or unusable.
+    """
+    healthy = [one.file for one in read_labelled(folder, FIT) if one.healthy]
+    beats = [aligned_beat(read_recording(file)) for file in healthy]
+    return np.array([beat.window(-steep_onset_ms(beat.ecg, beat.time)) for beat in beats])
 
 
 def _bare(forward: str) -> str:
@@ -205,10 +231,14 @@ def main() -> None:
     add("network", type=Path)
     add("--simulations", type=Path, required=True)
     add("--patients", type=Path, required=True)
+    add("--recordings", type=Path, help="folder with ptb-xl/ and ludb/: residuals of healthy fit "
+        "people decide the residual's limit")  # fmt: skip
     add("--to", type=Path, default=SHIPPED)
     given = parser.parse_args()
+    recorded = healthy_beats(given.recordings) if given.recordings else None
+    corpus = read_corpus(given.simulations)
     with TemporaryDirectory() as folder:  # what is shipped stays if the new one is too large
-        pack(given.network, read_corpus(given.simulations), given.patients, Path(folder))
+        pack(given.network, corpus, given.patients, Path(folder), recorded)
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
         if size > LIMIT_MB:
             raise BadInput(f"{given.network}: packed {size:.1f} MB, at most {LIMIT_MB:g}; a "
