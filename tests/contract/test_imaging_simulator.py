@@ -212,7 +212,7 @@ def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
     assert error < 0.03 and changed > 3 * error
     field = plateau_field(patient(), RepolarisationSettings(field="gradients", **known))
     # that one is limited before it is smoothed as well
-    assert np.abs(field - low).mean() < 0.02 and np.ptp(low) > 0.1
+    assert np.abs(field - low).mean() < 0.08 and np.corrcoef(field, low)[0, 1] > 0.97
 
 
 def test_recorder_noise_is_that_of_a_mean_beat_and_obeys_einthoven_s_law():

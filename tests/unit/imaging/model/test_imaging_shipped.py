@@ -27,7 +27,7 @@ def model():
 def test_the_card_says_on_what_it_learned_and_what_it_can_do(model):
     size = sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file())
     assert size < MAX_MB * 1e6
-    assert model.card["n_anatomies"] >= 24 and model.card["n_simulations"] >= 3_600
+    assert model.card["n_anatomies"] >= 24 and model.card["n_simulations"] >= 5_000
     assert "sinus" in model.card["patterns"] and model.card["forward"] == "fem-recorded"
     page = (ROOT / "docs/results/imaging.md").read_text()
     for known in KNOWN:
@@ -38,10 +38,11 @@ def test_the_card_says_on_what_it_learned_and_what_it_can_do(model):
 
 
 def test_the_tutorial_runs():
-    """On an anatomy that the model never saw, by the ECG alone."""
+    """On an anatomy and a physiology that the model never saw, by the ECG alone."""
     found = run_tutorial("imaging")
     assert found["error"].mean() < 15.0 and found["inside"].mean() > 0.6
-    assert found["found"].check.in_distribution
+    assert not found["found"].check.in_distribution
+    assert not found["found"].map_is_founded
 
 
 @pytest.mark.parametrize("name", ["example-XML1.xml", "s0010_re.hea"])
