@@ -2,8 +2,8 @@
 
 The ECG is simulated: a sinus beat of an anatomy of which the model saw nothing, with 300 ms of rest
 before it and noise of 5 uV. Its physiology is that of the default config, with Purkinje trees and
-one plateau. The model learned from simulated people, so the checks say that this ECG is unlike them,
-and its intervals hold less than 90 % of the points: a recording would not be believed. On the
+one plateau. The model learned from simulated people, so the checks say that this ECG is unlike
+them, and its intervals hold less than 90 % of the points: a recording would not be believed. On the
 command line: einthoven image simulated_sinus.csv
 """
 

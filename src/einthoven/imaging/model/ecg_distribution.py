@@ -40,7 +40,8 @@ class EcgDistribution:
     delays: np.ndarray
     """[beat] ms from their first activation to their QRS onset."""
     limits: dict[str, float]
-    """Limits of `values`; a share LEVEL of the validation ECGs is within each."""
+    """Limits of `values`: of `ecg_sd`, a share LEVEL of the validation ECGs is within it; of the
+    residual, by what it costs the map (`tools/residual_limit.py`)."""
 
     @cached_property
     def features(self) -> FeatureDistribution:
