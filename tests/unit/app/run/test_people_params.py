@@ -50,3 +50,12 @@ def test_recordings_are_made_of_everybody_if_wanted():
     assert params_of("recording", on, patient="p0000")["section"]["scenarios"] == ["sinus"]
     everything = plan_with(recording={"enabled": True})
     assert everything.recorded == everything.scenarios
+
+
+def test_levels_of_noise_reach_simulated_beats_only_if_wanted():
+    def levels(**imaging):
+        plan = plan_with(imaging=imaging, recording={"muscle_uv": 9.0})
+        return params_of("imaging_simulate", plan, patient="p0000")["recording"]
+
+    assert levels() == {}
+    assert levels(recorder_noise=True)["muscle_uv"] == 9.0
