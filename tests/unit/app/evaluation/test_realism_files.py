@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from einthoven.app.cli import main
 from einthoven.app.evaluation.realism import classifiers, judge
 from einthoven.app.evaluation.realism.cycles import cycle_lengths
 from einthoven.app.evaluation.realism.reading import GroupChoice, judge_patients, read_people
-from einthoven.app.evaluation.realism.sheets import one_per_patient, read_listed, sheet_of
+from einthoven.app.evaluation.realism.sheets import (
+    healthy_adults,
+    is_of_test,
+    one_per_patient,
+    read_listed,
+    sheet_of,
+)
 from einthoven.app.report.realism import realism_section
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import Config, validate
@@ -221,3 +228,13 @@ def test_people_of_real_data(name):
     group = found.people
     assert len(found.left_out) <= 0.02 * len(group) and set(group.sexes) == {"female", "male"}
     assert 55 < np.median(group.rates) < 85 and np.isfinite(group.ages).mean() > 0.95
+
+
+def test_people_of_the_test_are_every_third_of_ptb_xl(tmp_path):
+    folder = data_file("ptb-xl/LICENSE.txt").parent
+    test = read_people([folder], "real", GroupChoice(healthy=True, test=True))
+    listed = [row for row in healthy_adults(folder) if is_of_test(row)]
+    assert len(test.people) + len(test.left_out) == len(listed) > 40
+    assert "healthy adults of the test" in test.notes[0]
+    with pytest.raises(BadInput, match="patient 'a': not a number, as those of PTB-XL are"):
+        is_of_test(replace(listed[0], patient="a"))

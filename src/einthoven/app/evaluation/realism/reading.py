@@ -10,6 +10,7 @@ from einthoven.app.evaluation.realism.judge import JudgedRealism, judge_realism
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.app.evaluation.realism.sheets import (
     ListedRecording,
+    is_of_test,
     one_per_patient,
     read_listed,
     sheet_of,
@@ -28,12 +29,14 @@ class GroupChoice:
         sheet: CSV file of the recordings' people; None: the one in the folder, if there is any.
         healthy: take those of healthy adults alone, as the sheet says.
         options: properties that files may not state.
+        test: take people of PTB-XL alone on whom nothing was chosen (`sheets.is_of_test`).
     """
 
     scenario: str = "sinus"
     sheet: Path | None = None
     healthy: bool = False
     options: ReadOptions = field(default_factory=ReadOptions)
+    test: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +115,8 @@ def _listed_samples(
     """Samples of a sheet's recordings, what could not be read, and notes."""
     everything = read_listed(sheet, sheet.parent)
     chosen = one_per_patient(everything, choice.healthy, str(sheet))
+    if choice.test:
+        chosen = [row for row in chosen if is_of_test(row)]
     by_name = {row.file.stem: row for row in chosen}
     files = {row.file.stem: _file(row, folder) for row in chosen}
     present = [file for file in files.values() if file.exists()]
@@ -124,7 +129,8 @@ def _listed_samples(
     n_patients = len({row.patient for row in everything})
     note = f"{label}: {sheet.name} lists {len(everything)} recordings of {n_patients} people"
     if choice.healthy:
-        note += f"; {len(chosen)} healthy adults, the first recording of each"
+        of_test = " of the test" if choice.test else ""
+        note += f"; {len(chosen)} healthy adults{of_test}, the first recording of each"
     else:
         note += "; the first recording of each"
         if healthy:

@@ -161,7 +161,14 @@ def healthy_adults(folder: Path) -> list[ListedRecording]:
 
 
 def is_of_test(listed: ListedRecording) -> bool:
-    """Whether a person of PTB-XL is of those on whom results are judged, and nothing is chosen."""
+    """Whether a person of PTB-XL is of those on whom results are judged, and nothing is chosen.
+
+    Raises:
+        BadInput: the patient has no number.
+    """
+    if not listed.patient.isdecimal():
+        raise BadInput(f"{listed.file}: patient {listed.patient!r}: not a number, as those of "
+                       "PTB-XL are; only its people are divided into fit and test")  # fmt: skip
     return int(listed.patient) % TEST_EVERY == 0
 
 
