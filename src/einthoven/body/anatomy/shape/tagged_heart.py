@@ -65,7 +65,7 @@ def placed_heart(wall: Surfaces, edge_mm: float) -> tuple[HeartSurfaces, np.ndar
 def triangulated_heart(
     wall: Surfaces, edge_mm: float
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray]:
-    """The heart of `placed_heart` without its last check: triangles may intersect, walls be thin."""
+    """Heart of `placed_heart` before its last check: triangles may intersect, walls be thin."""
     between("edge_mm", edge_mm, *HEART_EDGE_MM, "is this mm?")
     wall = checked_wall(wall)
     landmarks, rotation, origin = heart_frame(wall)
