@@ -215,22 +215,26 @@ def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
     assert np.abs(field - low).mean() < 0.08 and np.corrcoef(field, low)[0, 1] > 0.97
 
 
+USUAL_NOISE = RecordingSettings().model_dump()
+
+
 def test_recorder_noise_is_that_of_a_mean_beat_and_obeys_einthoven_s_law():
     cases = draw_beats(SECTION, "p0000", 6)
     beats = Simulations.of(simulator(), cases, "train", {})
-    noisy = with_recorder_noise(beats, RecordingSettings(), 1)
+    noisy = with_recorder_noise(beats, USUAL_NOISE, 1)
     noise = noisy.ecg - beats.ecg
     np.testing.assert_allclose(noise[:, 0], noise[:, 1], atol=1e-5)  # of the recorder, not model
     i, ii, iii = noise[:, 0, 0], noise[:, 0, 1], noise[:, 0, 2]
     np.testing.assert_allclose(iii, ii - i, atol=1e-5)
     assert 0.001 < noise.std() < 0.05 and np.ptp(noise.std(axis=(1, 2, 3))) > 1e-4
     few = Simulations.of(simulator(), cases[:2], "train", {})
-    again = with_recorder_noise(few, RecordingSettings(), 1)
+    again = with_recorder_noise(few, USUAL_NOISE, 1)
     np.testing.assert_array_equal(again.ecg, noisy.ecg[:2])
-    other = with_recorder_noise(few, RecordingSettings(), 2)
+    other = with_recorder_noise(few, USUAL_NOISE, 2)
     assert np.abs(other.ecg - again.ecg).max() > 0.001
-    silent = RecordingSettings(wander_uv=0, muscle_uv=0, mains_uv=0)
+    silent = USUAL_NOISE | {"wander_uv": 0, "muscle_uv": 0, "mains_uv": 0}
     np.testing.assert_array_equal(with_recorder_noise(few, silent, 1).ecg, few.ecg)
+    assert with_recorder_noise(few, {}, 1) is few
 
 
 NO_SUCH_BEATS = (

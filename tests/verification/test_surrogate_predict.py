@@ -43,7 +43,7 @@ def cube(patient) -> SimpleNamespace:
                             electrode_points=patient["electrode_points"])  # fmt: skip
     return SimpleNamespace(
         name="p0003", heart=bare_heart(points, cells), anatomy=SimpleNamespace(pose=pose),
-        fibers=SimpleNamespace(f0=np.tile([0.0, 0.6, 0.8], (6, 1))), field=field,
+        fibers=SimpleNamespace(f0=np.tile([0.0, 0.6, 0.8], (6, 1))), field=field, diseased=None,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from einthoven.app.run.job import run
 from einthoven.base.config.electrophysiology import ActivationSettings, RepolarisationSettings
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
-from einthoven.base.config.recording import RecordingSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import draw_beats
 from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
@@ -14,21 +13,16 @@ from einthoven.imaging.inputs import lead_fields, measures
 
 
 def main(input, output, params, log):
-    stages = ("anatomy", "mesh", "fibers", "purkinje", "leadfield")
-    patient = Patient.of_files(**{stage: getattr(input, stage) for stage in stages})
+    patient = Patient.of_files(**dict(input.items()))
     RepolarisationSettings.model_validate(params.plateaus).needs_one_plateau(patient.name)
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields.lead_fields_of(patient, sigma, section.forward_models)
     activation = ActivationSettings.model_validate(params.activation)
-    simulator = Simulator.of(patient, fields, activation, params.smoothing_mm)
+    heart = Simulator.of(patient, fields, activation, params.smoothing_mm)
     cases = draw_beats(section, patient.name, section.simulations_per_patient)
-    about = patient.anatomy.split, measures.clinical_measures(patient)
-    beats = Simulations.of(simulator, cases, *about)
-    if section.recorder_noise:
-        levels = RecordingSettings.model_validate(params.recording)
-        beats = with_recorder_noise(beats, levels, section.seed)
-    beats.save(output[0])
+    beats = Simulations.of(heart, cases, patient.anatomy.split, measures.clinical_measures(patient))
+    with_recorder_noise(beats, params.recording, section.seed).save(output[0])
     log.info("%d beats", len(cases))
 
 

@@ -89,7 +89,7 @@ def _sd(sd: "np.ndarray | None") -> str:
 def _import_scan(arguments: argparse.Namespace) -> None:
     """Import one heart: the whole patient if there is a torso, else the wall as heart.vtp."""
     from einthoven.base.core.errors import BadInput
-    from einthoven.body.imported.defect import refusals_drawn
+    from einthoven.body.imported.refusal_pictures import refusals_drawn
     from einthoven.body.imported.sheet import Row
     from einthoven.body.segmentation.segmented_heart import segmented_heart, write_wall
 

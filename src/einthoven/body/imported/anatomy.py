@@ -23,11 +23,12 @@ from einthoven.body.anatomy.shape.heart_check import MIN_CLEARANCE_MM
 from einthoven.body.anatomy.shape.pieces import area_centroid
 from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS
 from einthoven.body.anatomy.shape.torso import TorsoSurface
-from einthoven.body.imported.defect import Defect, Rough, near, refusals_drawn
+from einthoven.body.imported.defect import Defect, Rough, near
 from einthoven.body.imported.frame import body_origin, to_patient_frame, unit_of
 from einthoven.body.imported.inferred import inferred_torso, moved, typical_pose
 from einthoven.body.imported.measured import check_holes, read_measured
 from einthoven.body.imported.read import read_cloud, read_heart, read_points, read_surface
+from einthoven.body.imported.refusal_pictures import refusals_drawn
 from einthoven.body.imported.repair import repair_closed
 from einthoven.body.imported.rework import Placed, hearts_of
 from einthoven.body.imported.sheet import UNKNOWN_AXES, Row
