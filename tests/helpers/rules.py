@@ -33,6 +33,10 @@ class Named(list):
         self.named = named
         vars(self).update(named)
 
+    def items(self):
+        """Names and values, as Snakemake's lists give them."""
+        return self.named.items()
+
 
 def part(rule: str, section: str, plan: Plan, wildcards: dict[str, str]) -> Named:
     """The input, output or params of one job."""
