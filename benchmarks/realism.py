@@ -17,6 +17,7 @@ Without `--simulated` results/ of the clone is taken.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from recorded_patterns import told
 from recorded_twin import healthy_recordings, recorded_twin_figures
 from tabulate import tabulate
 
+from einthoven.app.evaluation.ecg_folders import patients_in
 from einthoven.app.evaluation.labelled_recordings import TEST, read_labelled
 from einthoven.app.evaluation.realism.judge import judge_realism
 from einthoven.app.evaluation.realism.judged_tables import area_table, statements, telling_table
@@ -66,10 +68,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path, help=".png, .svg or .pdf")
     options = parser.parse_args()
-    healthy, real = (
-        GroupChoice(healthy=True),
-        GroupChoice(healthy=True, test=options.people == TEST),
-    )
+    healthy = GroupChoice(healthy=True)
+    real = replace(healthy, test=options.people == TEST)
     try:
         groups = {
             "simulated": timed(options.simulated, "simulated", GroupChoice(options.scenario)),
@@ -99,9 +99,7 @@ def twin_figures(options: argparse.Namespace) -> dict[str, Any]:
     """Twins of healthy people of the test, with the keys of `recorded_twin.py`."""
     if not options.twins:
         return {}
-    patients = options.patients or options.simulated
-    if (patients / "patients").is_dir():
-        patients = patients / "patients"
+    patients = patients_in(options.patients or options.simulated)
     bank = BodyBank.kept(patients, Config(), patients.parent / "twin_bank.npz")
     chosen = healthy_recordings(options.data / "ptb-xl", TEST, options.twins)
     return recorded_twin_figures(chosen, bank)

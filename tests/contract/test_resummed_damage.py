@@ -42,8 +42,7 @@ from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 
 FIRST, SECOND, THIRD = (f"patients/p000{k}.zarr.zip" for k in range(3))
-UNZIPPED = "einthoven.zarr"
-BEAT = "p0000_sinus"
+UNZIPPED, BEAT = "einthoven.zarr", "p0000_sinus"
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,12 @@ def is_store(path: Path) -> bool:
     return path.name.endswith(".zarr.zip")
 
 
+def patients_in(results: Path) -> Path:
+    """The folder of patients in the results of a run; any other path itself."""
+    inner = results / "patients"
+    return inner if inner.is_dir() else results
+
+
 def find_files(paths: Sequence[str | Path]) -> EcgFiles:
     """ECGs of the paths; a folder stands for all in it and below, without hidden files.
 
@@ -51,7 +57,7 @@ def find_files(paths: Sequence[str | Path]) -> EcgFiles:
         if path in listed:
             ours, others = ([path], []) if _is_ecg(path) else ([], [path])
         else:
-            ours, others = _in_folder(path / "patients" if (path / "patients").is_dir() else path)
+            ours, others = _in_folder(patients_in(path))
         if not ours:
             raise BadInput(f"{path}: no ECG; expected patients' folders with {ECG_FILE}, "
                            f"*.zarr.zip, or recordings *{', *'.join(READERS)}")  # fmt: skip

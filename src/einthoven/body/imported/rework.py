@@ -32,8 +32,8 @@ MAX_MEAN_MM, MAX_MM = 0.6, 8.0
 ARRAYS = ("points", "faces", "face_tags")
 GAPS = (0.0, 0.4)
 """Least distances between layers, in edges, that are tried in turn."""
-RESAMPLINGS = {"_as_given": (0.0,), "_resampled": (1.5,)}
-"""Widths in mm over which the wall is smoothed before it is divided in three solids."""
+RESAMPLED_MM = 1.5
+"""Width over which a wall that is resampled as a whole is smoothed."""
 
 
 class Placed(NamedTuple):
@@ -76,14 +76,13 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
         except Rough as error:
             fault = error
     step("rebuilding the heart's wall from signed distances")
-    for source in (_as_given, _resampled):
-        for smooth_mm in RESAMPLINGS[source.__name__]:
-            try:
-                wall, notes = source(heart, edge_mm, smooth_mm)
-                for found in rebuilt_hearts(heart, wall, edge_mm):
-                    yield found._replace(tag_notes=notes, notes=[*found.notes, _why(fault)])
-            except (BadInput, StepFailed) as error:
-                logger.info("no heart by %s over %g mm: %s", source.__name__, smooth_mm, error)
+    for how, closed in (("as given", _as_given), ("resampled", _resampled)):
+        try:
+            wall, notes = closed(heart, edge_mm)
+            for found in rebuilt_hearts(heart, wall, edge_mm):
+                yield found._replace(tag_notes=notes, notes=[*found.notes, _why(fault)])
+        except (BadInput, StepFailed) as error:
+            logger.info("no heart of the wall %s: %s", how, error)
     raise fault
 
 
@@ -104,16 +103,16 @@ def tagged(heart: Surfaces) -> tuple[Surfaces, list[str]]:
     ]
 
 
-def _as_given(heart: Surfaces, edge_mm: float, smooth_mm: float) -> tuple[Surfaces, list[str]]:
+def _as_given(heart: Surfaces, _: float) -> tuple[Surfaces, list[str]]:
     """The wall with tags; it must be closed."""
     if (unique_edges(heart.faces)[1] != 2).any():
         raise StepFailed("not closed, or not a manifold")
     return tagged(heart)
 
 
-def _resampled(heart: Surfaces, edge_mm: float, smooth_mm: float) -> tuple[Surfaces, list[str]]:
+def _resampled(heart: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
     """The contour of the whole wall, tagged as the nearest triangles were, or by its shape."""
-    new = resampled(heart, edge_mm, smooth_mm)
+    new = resampled(heart, edge_mm, RESAMPLED_MM)
     if (heart.face_tags > 0).all():
         middle = new.points[new.faces].mean(axis=1)
         nearest = TriangleTree(heart.points, heart.faces).closest(middle).faces

@@ -20,7 +20,7 @@ TORSO_EXTENT_MM = (100.0, 2500.0)
 
 
 class Crossing(BadInput):
-    """Surfaces that intersect."""
+    """Surfaces of a heart that intersect; other triangles of it may not."""
 
 
 def check_surfaces(surfaces: Surfaces) -> None:
@@ -106,7 +106,7 @@ def _check_intersections(surfaces: Surfaces) -> None:
     points, faces, face_tags = surfaces.points, surfaces.faces, surfaces.face_tags
     lungs = np.isin(face_tags, LUNGS)
     skin = face_tags == Surface.SKIN
-    for part in (skin, ~skin & ~lungs, lungs):
+    for part, error in ((skin, BadInput), (~skin & ~lungs, Crossing), (lungs, BadInput)):
         ids = np.flatnonzero(part)
         if len(ids) == 0:
             continue
@@ -115,7 +115,7 @@ def _check_intersections(surfaces: Surfaces) -> None:
             tags = np.sort(face_tags[ids[pairs[0]]])
             where = points[faces[ids[pairs[0, 0]]]].mean(axis=0)
             names = " and ".join(Surface(tag).name for tag in np.unique(tags))
-            raise Crossing(
+            raise error(
                 f"surfaces intersect: {len(pairs)} pairs of triangles, first in {names} near "
                 f"({where[0]:.1f}, {where[1]:.1f}, {where[2]:.1f}) mm"
             )

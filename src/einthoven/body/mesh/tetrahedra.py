@@ -31,9 +31,8 @@ from einthoven.body.mesh.surfaces import (
 from einthoven.data.patient.mesh import TetMesh
 
 VOLUME_TOLERANCE = 1e-9
-
-
 OTHER = {"hxt": "delaunay", "delaunay": "hxt"}
+"""Algorithm -> the one that is tried after it."""
 
 
 class NoMesh(StepFailed):

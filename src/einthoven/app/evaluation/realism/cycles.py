@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from einthoven.app.evaluation.ecg_folders import ECG_FILE, patients_in
 from einthoven.base.config.scenarios import BUILT_IN, read_scenario
 from einthoven.base.core.errors import BadInput
 from einthoven.data.dataset.layout import DATASET_FORMAT, PATIENT_FORMAT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.patient import Patient
 
-ECG_FILE, STORE = "ecg.npz", ".zarr.zip"
+STORE = ".zarr.zip"
 
 
 def cycle_lengths(paths: Sequence[str | Path], scenario: str) -> dict[str, float]:
@@ -36,7 +37,7 @@ def cycle_lengths(paths: Sequence[str | Path], scenario: str) -> dict[str, float
 
 def _simulated(path: Path) -> list[Path]:
     """Patients' folders and stores of a path."""
-    inner = path / "patients" if (path / "patients").is_dir() else path
+    inner = patients_in(path)
     candidates = [path, *(sorted(inner.iterdir()) if inner.is_dir() else ())]
     return [p for p in candidates if p.name.endswith(STORE) or (p / ECG_FILE).is_file()]
 
