@@ -1,25 +1,32 @@
 r"""Reconstruct the potentials on a heart from recorded body-surface potentials (inverse ECG).
 
-Surfaces are .pts with .fac (faces from 1), .mat, .vtp, .vtk, .vtu, .stl, .ply or .obj, closed, the
-heart inside the torso. Electrodes are .channels (lines `node channel`), .leadlinks (`lead node`),
-.pts (`x y z`, one per row of the recording) or .csv (`name,node` or `name,x,y,z`; nodes count
-from 1).
-Potentials are .mat (a struct with potvals, such as those of EDGAR), .csv (a column per
-channel), .npy [channel, time] or .npz (potentials, time, channels, unit). Bad leads, baseline,
-reference and the order of the electrodes are checked first, and the findings are printed.
+Surfaces are .pts with .fac (faces from 1), .mat, .vtp, .vtk, .vtu, .stl, .ply or .obj, the heart
+inside the torso. A .mat may hold several geometries and signals (such as those of EDGAR): name
+them by --geometry and --signal. Electrodes are .channels (lines `node channel`), .leadlinks (`lead
+node`), .pts (`x y z`, one per row of the recording) or .csv (`name,node` or `name,x,y,z`; nodes
+count from 1); without a file each node of the torso is one. Potentials are .mat (a struct with
+potvals), .csv (a column per channel), .npy [channel, time] or .npz (potentials, time, channels,
+unit). Bad leads, baseline, reference and the order of the electrodes are checked first, and the
+findings are printed.
+
+The forward model is a homogeneous torso by boundary elements, for which open surfaces (cage, sock)
+are capped; or a filed matrix (--transfer), for which they stay as they are.
 
 FOLDER gets potentials.npz (its attribute `layout` has the dimension and unit of each array),
-activation.csv, maps.png, activation.png, traces.png, and index.html with all. The forward model is
-a homogeneous torso by boundary elements. Potentials are relative to their mean over the heart.
-Times count from the start of the beat. An SD of activation times from left-out electrodes holds
-noise, not the errors of geometry and method; docs/explanation/inverse-methods.md says when to
-believe what.
+activation.csv, maps.png, activation.png, traces.png, and index.html with all. Potentials are
+relative to their mean over the heart. Times count from the start of the beat. An SD of activation
+times from left-out electrodes holds noise, not the errors of geometry and method;
+docs/explanation/inverse-methods.md says when to believe what.
 
     einthoven inverse --heart heart.vtp --torso torso.vtp --electrodes electrodes.csv \
         --potentials potentials.csv --to found
+    einthoven inverse --heart run.mat --torso run.mat --geometry heart=cage torso=tank \
+        --potentials run.mat --signal body=ts_tank heart=ts_cage --transfer matrix.mat --to found
 """
 
 import argparse
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from einthoven.app.cli.options import natural, number, positive
@@ -33,10 +40,23 @@ errors of the forward model are smooth, and other criteria take them for signal
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `einthoven inverse`."""
     add, shown = command.add_argument, "default: %(default)s"
-    add("--heart", metavar="FILE", required=True, help="closed surface around the heart")
-    add("--torso", metavar="FILE", required=True, help="closed surface of the body")
-    add("--electrodes", metavar="FILE", required=True, help="places of the channels on the torso")
+    add("--heart", metavar="FILE", required=True, help="surface around the heart")
+    add("--torso", metavar="FILE", required=True, help="surface of the body, or of its leads")
+    add("--electrodes", metavar="FILE",
+        help="places of the channels on the torso; default: each of its nodes is a channel")  # fmt: skip
     add("--potentials", metavar="FILE", required=True, help="recorded potentials")
+    add("--geometry", metavar="PART=NAME", nargs="+", default=[], type=_named("heart", "torso"),
+        help="structs of the .mat of heart and torso: heart=NAME torso=NAME")  # fmt: skip
+    add("--signal", metavar="PART=NAME", nargs="+", default=[], type=_named("body", "heart"),
+        help="structs or arrays of the file of potentials: body=NAME, and heart=NAME of potentials "
+        "recorded at the nodes of the heart, for comparison")  # fmt: skip
+    add("--transfer", metavar="FILE",
+        help="transfer matrix [electrode or torso node, heart node]: .mat, .npz, .npy, .csv; "
+        "default: boundary elements")  # fmt: skip
+    add("--matrix", metavar="NAME", default="", help="matrix in the file of --transfer")
+    add("--open", choices=["auto", "cap", "keep"], default="auto", dest="opened",
+        help="open surfaces: cap them, or keep them with a --transfer (auto: whichever fits); "
+        f"{shown}")  # fmt: skip
     add(
         "--method",
         metavar="NAME",
@@ -49,7 +69,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--unit", default="mm", help=f"unit of surfaces and places: mm, cm, m, um; {shown}")
     add("--potential-unit", default="", help="mV, uV or V; default: the file's, or by size")
     add("--rate-hz", metavar="HZ", type=positive, help="samples per second, if no file states it")
-    add("--entry", metavar="NAME", default="", help="struct or array of the file of potentials")
     add("--rows", metavar="FIRST-LAST", type=_range, help="rows of the electrodes, from 1")
     add("--window", metavar=("START", "END"), type=number, nargs=2,
         help="ms of the recording; default: its first complete beat")  # fmt: skip
@@ -70,15 +89,14 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.app.report.reconstruction_figures import figures_of
     from einthoven.base.plots.style import write_figures
     from einthoven.body.imported.frame import to_patient_frame
-    from einthoven.inverse.measured.reconstruction import Choice, forward_model, reconstruct_case
+    from einthoven.inverse.measured.reconstruction import Choice, reconstruct_case
 
     to_patient = to_patient_frame(arguments.axes)
     case = _case(arguments)
     for note in case.notes:
         print(f"  {note}")
-    forward = forward_model(case)
     choice = Choice(arguments.method, arguments.criterion)
-    result = reconstruct_case(case, choice, forward, arguments.sd_groups)
+    result = reconstruct_case(case, choice, n_groups=arguments.sd_groups)
     result.save(arguments.to / "potentials.npz")
     result.save_times(arguments.to / "activation.csv")
     figures = figures_of(result, to_patient)
@@ -92,8 +110,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _case(arguments: argparse.Namespace):  # noqa: ANN202
     """Measured case of the files on the command line."""
+    import numpy as np
+
     from einthoven.inverse.measured.case import Preparation, prepare
     from einthoven.inverse.measured.electrodes import (
+        at_all_nodes,
         in_rows,
         read_channel_nodes,
         read_electrodes,
@@ -101,18 +122,87 @@ def _case(arguments: argparse.Namespace):  # noqa: ANN202
     from einthoven.inverse.measured.surface_files import read_closed_surface
     from einthoven.inverse.measured.tables import Stated, read_recording
 
-    stated = Stated(arguments.potential_unit, arguments.rate_hz, arguments.entry)
+    signals, geometries = _names(arguments.signal), _names(arguments.geometry)
+    stated = Stated(arguments.potential_unit, arguments.rate_hz, signals.get("body", ""))
     recording = read_recording(arguments.potentials, stated)
-    heart = read_closed_surface(arguments.heart, "heart", arguments.unit)
-    torso = read_closed_surface(arguments.torso, "torso", arguments.unit)
-    electrodes = read_electrodes(arguments.electrodes, torso, arguments.unit)
+    opened = {"auto": "keep" if arguments.transfer else "cap"}.get(
+        arguments.opened, arguments.opened
+    )
+    heart, torso = (
+        read_closed_surface(file, part, arguments.unit, opened, geometries.get(part, ""))
+        for part, file in (("heart", arguments.heart), ("torso", arguments.torso))
+    )
+    if arguments.electrodes:
+        read = read_electrodes(arguments.electrodes, torso, arguments.unit)
+        electrodes = in_rows(read, recording, arguments.rows)
+    else:
+        electrodes = at_all_nodes(torso, recording)
     on_heart = None
     if arguments.heart_channels:
         on_heart = read_channel_nodes(arguments.heart_channels, len(heart.points))
     window = tuple(arguments.window) if arguments.window else None
     how = Preparation(arguments.bad_leads, arguments.baseline, window)
-    electrodes = in_rows(electrodes, recording, arguments.rows)
-    return prepare(heart, torso, electrodes, recording, how, on_heart)
+    case = prepare(heart, torso, electrodes, recording, how, on_heart)
+    if name := signals.get("heart"):
+        other = read_recording(arguments.potentials, replace(stated, entry=name))
+        case = case.with_heart(other, np.arange(heart.n_of_file))
+    if not arguments.transfer:
+        _raise_if_open(heart, torso)
+        return case
+    return _with_transfer(case, arguments, (heart, torso), electrodes)
+
+
+def _with_transfer(case, arguments, surfaces, electrodes):  # noqa: ANN001, ANN202
+    """The case with the filed matrix, which is compared with the geometry where that can be."""
+    from einthoven.base.core.errors import BadInput
+    from einthoven.inverse.measured.reconstruction import matrix_of_geometry
+    from einthoven.inverse.measured.transfer_file import read_transfer
+
+    heart, torso = surfaces
+    rows = len(electrodes), len(torso.points)
+    filed = read_transfer(arguments.transfer, rows, len(heart.points), arguments.matrix)
+    try:
+        computed = matrix_of_geometry(heart, torso)
+    except BadInput:  # a hole without a simple cap; the note says that nothing was compared
+        computed = None
+    return case.with_transfer(filed, electrodes, computed)
+
+
+def _raise_if_open(*surfaces) -> None:  # noqa: ANN002
+    """Boundary elements need closed surfaces."""
+    from einthoven.base.core.errors import BadInput
+
+    if not all(surface.is_closed for surface in surfaces):
+        raise BadInput("--open keep: boundary elements need closed surfaces; take --open cap, or "
+                       "give a matrix by --transfer")  # fmt: skip
+
+
+def _names(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Part -> name.
+
+    Raises:
+        BadInput: a part has two names.
+    """
+    from einthoven.base.core import check
+
+    check.unique("--geometry or --signal", [part for part, _ in pairs])
+    return dict(pairs)
+
+
+def _named(*parts: str) -> Callable[[str], tuple[str, str]]:
+    """Reader of `PART=NAME`; a bare name is that of the first part."""
+
+    def read(text: str) -> tuple[str, str]:
+        part, equals, name = text.partition("=")
+        if not equals:
+            return parts[0], text
+        if part not in parts or not name:
+            raise argparse.ArgumentTypeError(
+                f"expected {' or '.join(f'{part}=NAME' for part in parts)}, not {text!r}"
+            )
+        return part, name
+
+    return read
 
 
 def _range(text: str) -> tuple[int, int]:

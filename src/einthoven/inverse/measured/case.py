@@ -11,7 +11,8 @@ from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
 from einthoven.inverse.measured.recording import ChannelRecording, detect_reference
 from einthoven.inverse.measured.smoothness import Smoothness
-from einthoven.inverse.measured.surface_files import ClosedMesh, raise_if_outside
+from einthoven.inverse.measured.surface_files import MeasuredSurface, raise_if_outside
+from einthoven.inverse.measured.transfer_file import FiledTransfer, compared
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.inverse.problem.mean_reference import transfer_to_mean
 from einthoven.numerics.bem.transfer import BemTransfer
@@ -26,6 +27,7 @@ MOST_DEAD = 0.5
 """Largest share of dead leads."""
 DRIFT_SHARE = 0.15
 """Drift, as a share of the beat's highest RMS value, above which a note says so."""
+NOT_COMPARED = "transfer matrix: as filed; not compared with the geometry"
 BAD_LEADS = ("drop", "interpolate", "keep")
 
 
@@ -57,7 +59,7 @@ class InverseCase:
 
     heart: SourceSurface
     """Surface on which potentials are estimated."""
-    torso: ClosedMesh
+    torso: MeasuredSurface
     """The skin."""
     electrodes: MeasuredElectrodes
     """Electrodes in use."""
@@ -75,19 +77,90 @@ class InverseCase:
     """Potentials recorded on the heart; same reference and baseline."""
     notes: tuple[str, ...] = ()
     """Findings and changes, a sentence each."""
+    transfer: np.ndarray | None = None
+    """[electrode, node] filed matrix; None: boundary elements compute one."""
 
     def with_electrodes(self, kept: np.ndarray) -> "InverseCase":
         """The case with some of its electrodes: [electrode] bool or ids."""
+        rows = None if self.transfer is None else self.transfer[kept]
         return replace(
-            self, electrodes=self.electrodes.only(kept), potentials=self.potentials[kept]
+            self,
+            electrodes=self.electrodes.only(kept),
+            potentials=self.potentials[kept],
+            transfer=rows,
         )
 
-    def problem(self, forward: BemTransfer) -> InverseProblem:
+    def with_transfer(
+        self,
+        filed: FiledTransfer,
+        electrodes: MeasuredElectrodes,
+        computed: np.ndarray | None = None,
+    ) -> "InverseCase":
+        """The case with a filed matrix.
+
+        Args:
+            filed: with a row per electrode, or per node of the torso.
+            electrodes: all electrodes, in the order of its rows, also those left out here.
+            computed: [torso node, node] matrix of the geometry, with which it is compared; None:
+                there is none.
+
+        Raises:
+            BadInput: it has little in common with the computed one.
+        """
+        n = len(electrodes)
+        rows = [electrodes.channels.index(name) for name in self.electrodes.channels]
+        transfer, note = filed.at_electrodes(electrodes.of_torso, n)[rows], NOT_COMPARED
+        if computed is not None:
+            note = compared(filed.name, transfer, electrodes.of_torso(computed)[rows])
+        return replace(self, transfer=transfer, notes=(*self.notes, note))
+
+    def with_heart(self, recording: ChannelRecording, nodes: np.ndarray) -> "InverseCase":
+        """The case with potentials recorded on the heart by themselves.
+
+        Args:
+            recording: sampled together with that of the body, a row per node.
+            nodes: [row] of the heart's surface, from 0.
+
+        Raises:
+            BadInput: not as many rows as nodes, another sampling or length, or no good row.
+        """
+        if len(recording.channels) != len(nodes):
+            raise BadInput(
+                f"{recording.name}: {len(recording.channels)} rows for {len(nodes)} nodes of the "
+                "heart; is it the signal of another surface?"
+            )
+        potentials = _cut(recording, self.beat)
+        if potentials.shape[1] != len(self.time):
+            raise BadInput(
+                f"{recording.name}: {potentials.shape[1]} samples in the beat, but "
+                f"{len(self.time)} on the body; were they sampled together?"
+            )
+        good = np.isfinite(potentials).all(axis=1) & (np.ptp(potentials, axis=1) > 0)
+        if not good.any():
+            raise BadInput(f"{recording.name}: every row is flat or has NaN; is it another signal?")
+        measured = HeartRecording(nodes[good], potentials[good])
+        return replace(self, measured=measured)
+
+    def problem(self, forward: BemTransfer | None = None) -> InverseProblem:
         """Inverse problem against the mean of the electrodes.
 
-        Potentials on the heart then have zero mean over its area (`problem.mean_reference`).
+        Potentials on the heart then have zero mean over its area (`problem.mean_reference`). The
+        forward model is needed where no matrix is filed. A filed one is of an unknown geometry, so
+        that no method may move the heart in it.
         """
         torso, electrodes = self.torso, self.electrodes
+        if self.transfer is not None:
+            return InverseProblem(
+                transfer_to_mean(self.transfer, self.heart.areas),
+                self.potentials - self.potentials.mean(axis=0),
+                self.heart,
+                self.time,
+                torso=SourceSurface(torso.points, torso.faces) if torso.is_closed else None,
+                electrode_points=electrodes.of_torso(torso.points),
+                to_mean=True,
+            )
+        if forward is None:
+            raise BadInput("forward: give the maps of `forward_model`, or a filed matrix")
         return InverseProblem(
             transfer_to_mean(electrodes.of_torso(forward.matrix), self.heart.areas),
             self.potentials - self.potentials.mean(axis=0),
@@ -103,8 +176,8 @@ class InverseCase:
 
 
 def prepare(
-    heart: ClosedMesh,
-    torso: ClosedMesh,
+    heart: MeasuredSurface,
+    torso: MeasuredSurface,
     electrodes: MeasuredElectrodes,
     recording: ChannelRecording,
     how: Preparation = Preparation(),  # noqa: B008

@@ -24,7 +24,7 @@ from einthoven.base.geometry.simplex import sparse_rows
 from einthoven.body.imported.read import read_points
 from einthoven.body.segmentation.reading import MM
 from einthoven.inverse.measured.recording import ChannelRecording
-from einthoven.inverse.measured.surface_files import ClosedMesh
+from einthoven.inverse.measured.surface_files import MeasuredSurface
 
 FAR_MM = 15.0
 """Largest distance of an electrode from the skin."""
@@ -63,7 +63,9 @@ class MeasuredElectrodes:
         return cls(channels, SkinPoints(np.repeat(np.asarray(nodes)[:, None], 3, axis=1), weights))
 
 
-def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> MeasuredElectrodes:
+def read_electrodes(
+    path: str | Path, torso: MeasuredSurface, unit: str = "mm"
+) -> MeasuredElectrodes:
     """Read the electrodes; formats as above.
 
     Args:
@@ -83,6 +85,22 @@ def read_electrodes(path: str | Path, torso: ClosedMesh, unit: str = "mm") -> Me
             f"{path}: {len(electrodes)} electrodes; at least 3 are needed, is the file complete?"
         )
     return electrodes
+
+
+def at_all_nodes(torso: MeasuredSurface, recording: ChannelRecording) -> MeasuredElectrodes:
+    """An electrode at each node of the torso, in the order of the recording's rows.
+
+    Raises:
+        BadInput: not as many rows as nodes: the leads have no place.
+    """
+    n, n_rows = torso.n_of_file, len(recording.channels)
+    if n != n_rows:
+        raise BadInput(
+            f"{recording.name}: {n_rows} leads have no place: no file of electrodes is given, and "
+            f"the torso has {n} nodes; state their places by --electrodes, or take the surface "
+            "whose nodes they are as the torso"
+        )
+    return MeasuredElectrodes.at_nodes(recording.channels, np.arange(n))
 
 
 def in_rows(
@@ -122,16 +140,16 @@ def read_channel_nodes(path: str | Path, n_nodes: int) -> tuple[tuple[str, ...],
     return tuple(map(str, rows)), _from_zero(path, nodes, n_nodes)
 
 
-def _of_pairs(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
+def _of_pairs(path: Path, torso: MeasuredSurface, unit: str) -> MeasuredElectrodes:
     return MeasuredElectrodes.at_nodes(*read_channel_nodes(path, len(torso.points)))
 
 
-def _of_pts(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
+def _of_pts(path: Path, torso: MeasuredSurface, unit: str) -> MeasuredElectrodes:
     places = read_numbers(path, 3)
     return _on_skin(path, tuple(map(str, range(1, len(places) + 1))), places, torso, unit)
 
 
-def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
+def _of_csv(path: Path, torso: MeasuredSurface, unit: str) -> MeasuredElectrodes:
     lines = read_csv(path)
     if not lines or "node" not in lines[0]:
         places = read_points(path)
@@ -146,7 +164,7 @@ def _of_csv(path: Path, torso: ClosedMesh, unit: str) -> MeasuredElectrodes:
     return MeasuredElectrodes.at_nodes(names, _from_zero(path, nodes, len(torso.points)))
 
 
-READERS: dict[str, Callable[[Path, ClosedMesh, str], MeasuredElectrodes]] = {
+READERS: dict[str, Callable[[Path, MeasuredSurface, str], MeasuredElectrodes]] = {
     ".channels": _of_pairs,
     ".leadlinks": _of_pairs,
     ".pts": _of_pts,
@@ -166,7 +184,7 @@ def _from_zero(path: Path, nodes: np.ndarray, n_nodes: int) -> np.ndarray:
 
 
 def _on_skin(
-    path: Path, names: tuple[str, ...], places: np.ndarray, torso: ClosedMesh, unit: str
+    path: Path, names: tuple[str, ...], places: np.ndarray, torso: MeasuredSurface, unit: str
 ) -> MeasuredElectrodes:
     """Electrodes at places in `unit`, each at the nearest place of the skin."""
     places = places * MM[unit]

@@ -39,14 +39,10 @@ def read_matlab(
     content = _load(path)
     signals = {name: struct for name, struct in _structs(content, "") if SIGNAL in struct}
     if not signals:  # a bare matrix will do if it is the only one
-        tables = {k: v for k, v in content.items() if isinstance(v, np.ndarray) and v.ndim == 2}
-        signals = {name: {SIGNAL: values} for name, values in tables.items()}
-    chosen = [name for name in signals if not entry or name == entry]
-    if len(chosen) != 1:
-        what = f"no {entry!r}" if entry else f"{len(chosen)} time signals"
-        raise BadInput(f"{path}: {what}; structs with {SIGNAL} or matrices in it: "
-                       f"{', '.join(signals) or 'none'}; name one")  # fmt: skip
-    struct = {key.lower(): value for key, value in signals[chosen[0]].items()}
+        signals = {name: {SIGNAL: values} for name, values in _tables(content).items()}
+    what = f"time signals; structs with {SIGNAL} or matrices in it"
+    chosen = _named(path, what, signals, entry, "--signal")
+    struct = {key.lower(): value for key, value in chosen.items()}
     stated = next((struct[key] for key in SAMPLE_RATES if np.size(struct.get(key, ())) == 1), None)
     if rate_hz is None and stated is not None:
         rate_hz = float(stated)
@@ -59,26 +55,54 @@ def read_matlab(
     return recording
 
 
-def read_matlab_surface(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Points [node, 3] in the file's unit and faces [face, 3] from 0 of the file's one geometry.
+def read_matlab_surface(path: str | Path, geometry: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Points [node, 3] in the file's unit and faces [face, 3] from 0 of a geometry of the file.
+
+    `geometry` is the name of its struct, such as `cage` or `scene.tank`; empty: the only one.
 
     Raises:
-        BadInput: unreadable, or no or several geometries.
+        BadInput: unreadable, no geometry of that name, or none or several without a name.
     """
-    path = Path(path)
-    geometries = []
+    path, geometries = Path(path), {}
     for name, struct in _structs(_load(path), ""):
         keys = {key.lower(): key for key in struct}
         node_key, face_key = (next((keys[k] for k in names if k in keys), None)
                               for names in (NODES, FACES))  # fmt: skip
         if node_key and face_key:
-            geometries.append((name, struct[node_key], struct[face_key]))
-    if len(geometries) != 1:
-        raise BadInput(f"{path}: {len(geometries)} geometries; one struct with "
-                       f"{' or '.join(NODES)} and {' or '.join(FACES)} is needed")  # fmt: skip
-    name, nodes, triangles = geometries[0]
-    faces = _columns(f"{path}: {name}", triangles).astype(np.int64) - 1
-    return _columns(f"{path}: {name}", nodes), faces
+            geometries[name] = struct[node_key], struct[face_key]
+    what = f"geometries; structs with {' or '.join(NODES)} and {' or '.join(FACES)} in it"
+    nodes, triangles = _named(path, what, geometries, geometry, "--geometry")
+    faces = _columns(f"{path}: {geometry or next(iter(geometries))}", triangles)
+    return _columns(f"{path}: nodes", nodes), faces.astype(np.int64) - 1
+
+
+def read_matlab_matrices(path: str | Path) -> dict[str, np.ndarray]:
+    """All matrices [row, column] of a file by name, those in structs as `struct.field`.
+
+    Raises:
+        BadInput: unreadable.
+    """
+    content, found = _load(Path(path)), {}
+    for name, struct in [("", content), *_structs(content, "")]:
+        found |= {f"{name}.{key}".lstrip("."): table for key, table in _tables(struct).items()}
+    return found
+
+
+def _tables(struct: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Matrices of numbers in a struct by name."""
+    tables = {k: v for k, v in struct.items() if isinstance(v, np.ndarray) and v.ndim == 2}
+    return {k: v for k, v in tables.items() if v.dtype.kind in "fiu"}
+
+
+def _named(path: Path, what: str, found: Mapping[str, Any], name: str, option: str) -> Any:
+    """The thing of a name, or the only one."""
+    if name in found:
+        return found[name]
+    if not name and len(found) == 1:
+        return next(iter(found.values()))
+    problem = f"no {name!r} among {len(found)}" if name else f"{len(found)}"
+    remedy = f"name one by {option}" if found else "is it another file?"
+    raise BadInput(f"{path}: {problem} {what}: {', '.join(found) or 'none'}; {remedy}")
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from einthoven.base.metrics.activation_times import ActivationErrors, downslope_
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.inverse.measured.beat import qrs_of
 from einthoven.inverse.measured.case import InverseCase
+from einthoven.inverse.measured.open_surfaces import capped
+from einthoven.inverse.measured.smoothness import Smoothness
+from einthoven.inverse.measured.surface_files import MeasuredSurface
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
 from einthoven.inverse.problem.inverse_problem import InverseProblem, SourceSurface
 from einthoven.inverse.problem.mean_reference import less_area_mean
@@ -141,7 +144,8 @@ LAYOUT = {
     "activation_sd": "[node] ms standard deviation",
     "heart_points": "[node, 3] mm", "heart_faces": "[face, 3] outward",
     "torso_points": "[torso node, 3] mm", "torso_faces": "[face, 3] outward",
-    "torso_potentials": "[torso node, time] mV from those of the heart, against the mean electrode",
+    "torso_potentials": "[torso node, time] mV from those of the heart, against the mean electrode;"
+    " between the electrodes interpolated where the matrix was filed",
     "body_potentials": "[electrode, time] mV as measured, against the mean electrode",
     "electrode_points": "[electrode, 3] mm", "electrode_names": "[electrode]",
 }  # fmt: skip
@@ -166,6 +170,22 @@ def forward_model(case: InverseCase) -> BemTransfer:
     )
 
 
+def matrix_of_geometry(heart: MeasuredSurface, torso: MeasuredSurface) -> np.ndarray:
+    """Matrix of boundary elements between the nodes of the files: [torso node, heart node].
+
+    Open surfaces are capped for it. It is what a filed matrix is compared with.
+
+    Raises:
+        BadInput: a hole has no simple cap.
+    """
+    surfaces = []
+    for name, surface in (("heart", heart), ("torso", torso)):
+        closed = surface.points, surface.faces
+        surfaces.append(closed if surface.is_closed else capped(name, *closed))
+    matrix = heart_to_torso(surfaces[0], surfaces[1]).matrix
+    return matrix[: len(torso.points), : len(heart.points)]
+
+
 def reconstruct_case(
     case: InverseCase, choice: Choice, forward: BemTransfer | None = None, n_groups: int = 8
 ) -> Reconstruction:
@@ -182,7 +202,8 @@ def reconstruct_case(
     Args:
         case: measured.
         choice: method and criterion.
-        forward: linear maps from the heart to the torso; None: those of `forward_model`.
+        forward: linear maps from the heart to the torso; None: those of `forward_model`. Not used
+            where the case has a filed matrix.
         n_groups: of electrodes, each of which is left out once; 0: no SD.
 
     Raises:
@@ -191,7 +212,8 @@ def reconstruct_case(
     References:
         Efron and Stein, Ann Stat 9:586 (1981), doi:10.1214/aos/1176345462.
     """
-    forward = forward or forward_model(case)
+    if case.transfer is None:
+        forward = forward or forward_model(case)
     problem = case.problem(forward)
     step(f"potentials by {choice.method}")
     estimate = method_for(choice, problem).fit(problem)
@@ -202,7 +224,11 @@ def reconstruct_case(
     if diagnostics.heart_points is not None:
         heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
         forward = forward_model(replace(case, heart=heart))
-    torso = forward.matrix @ estimate.potentials
+    if case.transfer is None:
+        torso = forward.matrix @ estimate.potentials
+    else:  # a filed matrix ends at the electrodes
+        smoothness = Smoothness(case.torso, case.electrodes)
+        torso = smoothness.continued(case.transfer @ estimate.potentials)
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
     return Reconstruction(case, choice.method, estimate, times, sd, torso, problem.body_potentials)
 
@@ -225,7 +251,7 @@ def method_for(choice: Choice, problem: InverseProblem) -> Method:
 
 
 def _jackknife_sd(
-    case: InverseCase, choice: Choice, forward: BemTransfer, n_groups: int
+    case: InverseCase, choice: Choice, forward: BemTransfer | None, n_groups: int
 ) -> np.ndarray:
     """SD of the activation times by leaving out regions of electrodes: [node] ms."""
     if len(case.electrodes) < 3 * n_groups:

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import splu
 
 from einthoven.base.geometry.surface_operators import cotangent_stiffness, lumped_areas
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes
-from einthoven.inverse.measured.surface_files import ClosedMesh
+from einthoven.inverse.measured.surface_files import MeasuredSurface
 
 CONSTANT = 1e-6
 """Weight of the mean against the lowest bending; it fixes constants at no cost."""
@@ -27,23 +27,31 @@ CONSTANT = 1e-6
 class Smoothness:
     """The bending energy of potentials at electrodes on a torso."""
 
-    torso: ClosedMesh
+    torso: MeasuredSurface
     electrodes: MeasuredElectrodes
 
     @cached_property
-    def energy(self) -> np.ndarray:
-        """Energy S: [electrode, electrode] 1/mm^2; constants have none."""
+    def _covariance(self) -> np.ndarray:
+        """Covariance whose inverse is the bending: [torso node, electrode] mm^2."""
         points, faces = self.torso.points, self.torso.faces
         stiffness, areas = cotangent_stiffness(points, faces), lumped_areas(points, faces)
         bending = stiffness @ sp.diags_array(1.0 / areas) @ stiffness
         scale = CONSTANT / areas.sum()  # a length scale makes it weigh less than any bending
         system = sp.csc_array(bending + scale * sp.diags_array(areas / areas.sum()))
-        at = self.electrodes.interpolation(len(points))
-        covariance = at @ splu(system).solve(at.T.toarray())
+        return splu(system).solve(self.electrodes.interpolation(len(points)).T.toarray())
+
+    @cached_property
+    def energy(self) -> np.ndarray:
+        """Energy S: [electrode, electrode] 1/mm^2; constants have none."""
+        covariance = self.electrodes.interpolation(len(self.torso.points)) @ self._covariance
         # electrodes that share their triangle's nodes would make it singular
         covariance += 1e-9 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         precision = np.linalg.inv((covariance + covariance.T) / 2)
         return (precision + precision.T) / 2
+
+    def continued(self, potentials: np.ndarray) -> np.ndarray:
+        """Potentials [electrode, time] mV continued to the torso: [torso node, time] mV."""
+        return self._covariance @ (self.energy @ potentials)
 
     def predicted(self, potentials: np.ndarray) -> np.ndarray:
         """Potentials that all others predict at each electrode: [electrode, time] mV."""

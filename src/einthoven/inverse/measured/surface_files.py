@@ -1,4 +1,4 @@
-"""Heart and torso of a measured case: closed, outward, in mm, and one inside the other."""
+"""Heart and torso of a measured case: outward, in mm, one inside the other; closed or open."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from einthoven.base.geometry.triangles import face_edges, face_pieces
 from einthoven.body.imported.read import read_surface
 from einthoven.body.segmentation.reading import MM
 from einthoven.inverse.measured.matlab import read_matlab_surface
+from einthoven.inverse.measured.open_surfaces import OPENED, capped, fan_closed
 
 EXTENT_MM = {"heart": (15.0, 250.0), "torso": (60.0, 1500.0)}
 """Longest side of the bounding box, from a rabbit's to a large man's."""
@@ -21,50 +22,73 @@ WRONG_BASE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
-class ClosedMesh:
-    """A closed surface in mm."""
+class MeasuredSurface:
+    """A surface in mm: heart, cage, sock, torso or tank."""
 
     points: np.ndarray
-    """[node, 3] mm."""
+    """[node, 3] mm; nodes of a cap come after those of the file."""
     faces: np.ndarray
     """[face, 3] outward."""
     notes: tuple[str, ...] = ()
     """Changes, a sentence each."""
+    is_closed: bool = True
+    """Whether it has no hole."""
+    n_filed: int = -1
+    """Nodes of the file; -1: all of them."""
+
+    @property
+    def n_of_file(self) -> int:
+        """Number of nodes that the file has."""
+        return len(self.points) if self.n_filed < 0 else self.n_filed
 
 
-def read_closed_surface(path: str | Path, part: str, unit: str = "mm") -> ClosedMesh:
+def read_closed_surface(
+    path: str | Path, part: str, unit: str = "mm", opened: str = "refuse", geometry: str = ""
+) -> MeasuredSurface:
     """Read a heart or torso surface.
 
     Args:
         path: .pts with .fac beside it (1-based), .mat, or any mesh that imported.read reads.
         part: heart or torso, which bounds its size.
         unit: of the file: mm, cm, m or um.
+        opened: what is done with an open one, as in `closed_mesh`.
+        geometry: name of the struct in a .mat with several.
 
     Raises:
-        BadInput: unreadable, or as `closed_mesh`.
+        BadInput: unreadable, a name for a file that is no .mat, or as `closed_mesh`.
     """
     path = Path(path)
     if not path.exists():
         raise BadInput(f"{path}: no such file; correct the path")
     if path.suffix.lower() == ".mat":
-        points, faces = read_matlab_surface(path)
+        points, faces = read_matlab_surface(path, geometry)
+    elif geometry:
+        raise BadInput(f"{path}: geometry {geometry!r} is named, but only a .mat has names")
     else:
         surface = read_surface(path)
         points, faces = surface.points, surface.faces
-    return closed_mesh(f"{part} {path}", points, faces, part, unit)
+    return closed_mesh(f"{part} {path}", points, faces, part, unit, opened)
 
 
 def closed_mesh(
-    name: str, points: np.ndarray, faces: np.ndarray, part: str, unit: str = "mm"
-) -> ClosedMesh:
+    name: str,
+    points: np.ndarray,
+    faces: np.ndarray,
+    part: str,
+    unit: str = "mm",
+    opened: str = "refuse",
+) -> MeasuredSurface:
     """Check a surface of heart or torso, and correct numbering from 1, orientation and unit.
 
-    points [node, 3] in `unit` (mm, cm, m or um), faces [face, 3]; the name is for messages.
+    points [node, 3] in `unit` (mm, cm, m or um), faces [face, 3]; the name is for messages. An open
+    surface is refused, or its holes are capped, or kept, by `opened` (`open_surfaces.OPENED`).
 
     Raises:
-        BadInput: faces with points that do not exist, holes, several pieces, points without
-            triangles, or a size outside that of `part` in that unit.
+        BadInput: faces with points that do not exist, holes that are refused or have no cap,
+            several pieces, points without triangles, or a size outside that of `part` in that unit.
     """
+    if opened not in OPENED:
+        raise BadInput(f"{name}: open surfaces: {opened!r} is none of {', '.join(OPENED)}")
     points = check.finite(f"{name}: points", check.shape(f"{name}: points", points, (None, 3)))
     faces = np.asarray(check.shape(f"{name}: faces", faces, (None, 3)), np.int64)
     points, notes = np.asarray(points, float), []
@@ -75,12 +99,23 @@ def closed_mesh(
     if _counts_from_one(points, faces):
         faces = faces - 1
         notes.append(f"{name}: faces count from 1")
-    _raise_if_open(name, faces, len(points))
+    n_open = _open_edges(name, faces, len(points))
+    if n_open and opened == "refuse":
+        raise BadInput(f"{name}: not closed, {n_open} edges have one triangle; close it (a sock or "
+                       "an epicardium by a cap over the valves), or say cap or keep")  # fmt: skip
     points = points * _factor(name, float(np.ptp(points, axis=0).max()), part, unit)
-    if enclosed_volume(points, faces) < 0:
+    if enclosed_volume(*fan_closed(name, points, faces)) < 0:
         faces = faces[:, ::-1]
         notes.append(f"{name}: orientation of the faces reversed, now outwards")
-    return ClosedMesh(points, np.ascontiguousarray(faces), tuple(notes))
+    n_filed = len(points)
+    if n_open and opened == "cap":
+        points, faces = capped(name, points, faces)
+        notes.append(f"{name}: open at {n_open} edges, capped with {len(points) - n_filed} nodes "
+                     f"after its own {n_filed}")  # fmt: skip
+    elif n_open:
+        notes.append(f"{name}: open at {n_open} edges, taken as it is")
+    closed = not n_open or opened == "cap"
+    return MeasuredSurface(points, np.ascontiguousarray(faces), tuple(notes), closed, n_filed)
 
 
 def _counts_from_one(points: np.ndarray, faces: np.ndarray) -> bool:
@@ -98,15 +133,13 @@ def _counts_from_one(points: np.ndarray, faces: np.ndarray) -> bool:
     return bool(shifted < WRONG_BASE * as_is)
 
 
-def _raise_if_open(name: str, faces: np.ndarray, n_points: int) -> None:
+def _open_edges(name: str, faces: np.ndarray, n_points: int) -> int:
+    """Number of edges with one triangle; raises if it is no single oriented surface."""
     if unused := n_points - len(np.unique(faces)):
         raise BadInput(f"{name}: {unused} of {n_points} points belong to no triangle; remove them, "
                        "or do faces count from another number than 0 or 1?")  # fmt: skip
     edges = face_edges(faces)
     _, counts = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
-    if n_open := int((counts == 1).sum()):
-        raise BadInput(f"{name}: not closed, {n_open} edges have one triangle; close it (a sock or "
-                       "an epicardium by a cap over the valves)")  # fmt: skip
     if (counts > 2).any():
         raise BadInput(
             f"{name}: {(counts > 2).sum()} edges have more than two triangles; clean the mesh"
@@ -117,6 +150,7 @@ def _raise_if_open(name: str, faces: np.ndarray, n_points: int) -> None:
         raise BadInput(
             f"{name}: {n_pieces} pieces; one closed surface is needed, remove the others"
         )
+    return int((counts == 1).sum())
 
 
 def _factor(name: str, extent: float, part: str, unit: str) -> float:
@@ -132,13 +166,16 @@ def _factor(name: str, extent: float, part: str, unit: str) -> float:
     return MM[unit]
 
 
-def raise_if_outside(heart: ClosedMesh, torso: ClosedMesh) -> None:
+def raise_if_outside(heart: MeasuredSurface, torso: MeasuredSurface) -> None:
     """Check that the heart lies inside the torso.
 
     Raises:
         BadInput: some of its nodes lie outside; the message names the likely cause.
     """
-    outside = ClosedSurface(torso.points, torso.faces).distance(heart.points) >= 0
+    skin = torso.points, torso.faces
+    if not torso.is_closed:
+        skin = fan_closed("torso", *skin)
+    outside = ClosedSurface(*skin).distance(heart.points) >= 0
     if not outside.any():
         return
     apart = np.linalg.norm(heart.points.mean(axis=0) - torso.points.mean(axis=0))

@@ -48,7 +48,7 @@ def _of_csv(path: Path, stated: Stated) -> ChannelRecording:
 
 
 def _of_npz(path: Path, stated: Stated) -> ChannelRecording:
-    arrays, name = _load(path), stated.entry or "potentials"
+    arrays, name = load_numpy(path), stated.entry or "potentials"
     if name not in arrays:
         raise BadInput(f"{path}: no array {name!r}; it has {', '.join(arrays)}; name one of these")
     rate, time = stated.rate_hz, np.asarray(arrays.get("time", ()), float)
@@ -62,7 +62,7 @@ def _of_npz(path: Path, stated: Stated) -> ChannelRecording:
     return ChannelRecording.of(path.stem, arrays[name], unit, rate, channels)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def load_numpy(path: Path) -> dict[str, np.ndarray]:
     """Arrays of a file by name; the one of a .npy has none."""
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -78,7 +78,7 @@ READERS: dict[str, Callable[[Path, Stated], ChannelRecording]] = {
     ".mat": lambda path, said: read_matlab(path, said.unit, said.rate_hz, said.entry),
     ".csv": _of_csv,
     ".npy": lambda path, said: ChannelRecording.of(
-        path.stem, _load(path)[""], said.unit, said.rate_hz
+        path.stem, load_numpy(path)[""], said.unit, said.rate_hz
     ),
     ".npz": _of_npz,
 }
