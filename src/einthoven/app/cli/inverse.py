@@ -43,7 +43,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--heart", metavar="FILE", required=True, help="surface around the heart")
     add("--torso", metavar="FILE", required=True, help="surface of the body, or of its leads")
     add("--electrodes", metavar="FILE",
-        help="places of the channels on the torso; default: each of its nodes is a channel")  # fmt: skip
+        help="places of the channels on the torso; default: each of its nodes is one")  # fmt: skip
     add("--potentials", metavar="FILE", required=True, help="recorded potentials")
     add("--geometry", metavar="PART=NAME", nargs="+", default=[], type=_named("heart", "torso"),
         help="structs of the .mat of heart and torso: heart=NAME torso=NAME")  # fmt: skip

@@ -22,6 +22,9 @@ from einthoven.inverse.measured.surface_files import MeasuredSurface
 CONSTANT = 1e-6
 """Weight of the mean against the lowest bending; it fixes constants at no cost."""
 
+EXACT = 1e4
+"""Weight of the potentials at the electrodes against the bending between them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Smoothness:
@@ -31,19 +34,20 @@ class Smoothness:
     electrodes: MeasuredElectrodes
 
     @cached_property
-    def _covariance(self) -> np.ndarray:
-        """Covariance whose inverse is the bending: [torso node, electrode] mm^2."""
+    def _bending(self) -> tuple[sp.csr_array, np.ndarray]:
+        """Bending energy [torso node, torso node] 1/mm^2, and lumped areas [torso node] mm^2."""
         points, faces = self.torso.points, self.torso.faces
         stiffness, areas = cotangent_stiffness(points, faces), lumped_areas(points, faces)
-        bending = stiffness @ sp.diags_array(1.0 / areas) @ stiffness
-        scale = CONSTANT / areas.sum()  # a length scale makes it weigh less than any bending
-        system = sp.csc_array(bending + scale * sp.diags_array(areas / areas.sum()))
-        return splu(system).solve(self.electrodes.interpolation(len(points)).T.toarray())
+        return stiffness @ sp.diags_array(1.0 / areas) @ stiffness, areas
 
     @cached_property
     def energy(self) -> np.ndarray:
         """Energy S: [electrode, electrode] 1/mm^2; constants have none."""
-        covariance = self.electrodes.interpolation(len(self.torso.points)) @ self._covariance
+        points, (bending, areas) = self.torso.points, self._bending
+        scale = CONSTANT / areas.sum()  # a length scale makes it weigh less than any bending
+        system = sp.csc_array(bending + scale * sp.diags_array(areas / areas.sum()))
+        at = self.electrodes.interpolation(len(points))
+        covariance = at @ splu(system).solve(at.T.toarray())
         # electrodes that share their triangle's nodes would make it singular
         covariance += 1e-9 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         precision = np.linalg.inv((covariance + covariance.T) / 2)
@@ -51,7 +55,9 @@ class Smoothness:
 
     def continued(self, potentials: np.ndarray) -> np.ndarray:
         """Potentials [electrode, time] mV continued to the torso: [torso node, time] mV."""
-        return self._covariance @ (self.energy @ potentials)
+        at, (bending, _) = self.electrodes.interpolation(len(self.torso.points)), self._bending
+        held = EXACT * bending.trace() / (at.T @ at).trace() * at.T
+        return splu(sp.csc_array(bending + held @ at)).solve(held @ potentials)
 
     def predicted(self, potentials: np.ndarray) -> np.ndarray:
         """Potentials that all others predict at each electrode: [electrode, time] mV."""
