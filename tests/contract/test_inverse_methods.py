@@ -22,6 +22,7 @@ from einthoven.inverse.baselines.networks.network_methods import (
 from einthoven.inverse.baselines.stre import Stre
 from einthoven.inverse.methods.activation.activation_method import ActivationMethod
 from einthoven.inverse.methods.activation.fastest_route import FastestRoute
+from einthoven.inverse.methods.average import Average
 from einthoven.inverse.methods.fundamental_solutions import FundamentalSolutions
 from einthoven.inverse.methods.regularisation.l1 import L1Normal, TotalVariation
 from einthoven.inverse.methods.regularisation.tikhonov import (
@@ -111,6 +112,7 @@ CASES = {
     ),
     # The search ends at a likelihood ratio of e, wherever rounding leads it.
     "waves": Case(lambda problem: Waves(), tolerance=6e-2),
+    "average": Case(lambda problem: Average(), tolerance=6e-2),  # as waves
 }
 
 PROBLEM = cache(two_spheres)

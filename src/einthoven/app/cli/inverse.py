@@ -31,10 +31,9 @@ from pathlib import Path
 
 from einthoven.app.cli.options import natural, number, positive
 
-DEFAULT_METHOD = "tikhonov-1"
-"""Best blind choice, with its L-curve, on a simulated patient whose heart is misplaced by 5 mm:
-errors of the forward model are smooth, and other criteria take them for signal
-(docs/explanation/inverse-methods.md)."""
+DEFAULT_METHOD = "average"
+"""Never far from the best blind method, and it says how certain it is
+(docs/studies/2026-11-25-default-inverse.md)."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -97,6 +96,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  {note}")
     choice = Choice(arguments.method, arguments.criterion)
     result = reconstruct_case(case, choice, n_groups=arguments.sd_groups)
+    for note in result.estimate.diagnostics.notes:
+        print(f"  {note}")
     result.save(arguments.to / "potentials.npz")
     result.save_times(arguments.to / "activation.csv")
     figures = figures_of(result, to_patient)

@@ -53,6 +53,8 @@ def write_reconstruction(
         else f"median {np.median(sd):.1f}, 90th percentile {np.quantile(sd, 0.9):.1f}",
         "seconds": f"{diagnostics.seconds:.1f}",
     }  # fmt: skip
+    if diagnostics.notes:
+        numbers["method's notes"] = "; ".join(diagnostics.notes)
     if result.comparison is not None:
         numbers["comparison"] = result.comparison
     input_rows = [note.partition(": ")[::2] for note in case.notes]

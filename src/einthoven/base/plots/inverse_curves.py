@@ -48,6 +48,7 @@ LOOKS: dict[str, Look] = {
     "eand-arn": Look("#0072B2", (0, (7, 1.2)), "o", "EAND-ARN"),
     "variational": Look("#D55E00", (0, (3, 1)), "*", "4D-Var"),
     "waves": Look("#D55E00", "-", "*", "wave prior"),
+    "average": Look("#0072B2", "-", "o", "average of methods"),
 }
 
 

@@ -11,6 +11,7 @@ from einthoven.base.core.files import atomic, save_arrays
 from einthoven.base.core.log import step, track
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
+from einthoven.base.metrics.reliability import gaussian_coverage
 from einthoven.inverse.measured.beat import qrs_of
 from einthoven.inverse.measured.case import InverseCase
 from einthoven.inverse.measured.open_surfaces import capped
@@ -27,8 +28,13 @@ SMOOTH_MS = 2.0
 """SD of the Gaussian by whose derivative the steepest downslope is read."""
 MARGIN_MS = 10.0
 """Margin around the QRS of the body, in which activation times are read on the heart."""
+TIMES_BETWEEN, TIMES_FLOOR_MS = 2.0, 5.0
+"""SD of an activation time of an average: this multiple of the SD between its members, and what
+all of them share. Chosen on simulated patients (docs/studies/2026-11-25-default-inverse.md)."""
 MAX_NODES = 6000
 """Most nodes of a surface, as dense matrices of boundary elements grow with the square."""
+NINETY = 1.645
+"""SD in half a 90 % interval."""
 BLIND = ("creso", "l-curve", "gcv", "robust-gcv", "evidence")
 """Criteria that need nothing but the data."""
 
@@ -77,6 +83,8 @@ class Reconstruction:
             + f"; potentials {potentials.min():.1f} to {potentials.max():.1f} mV; activation "
             f"{times.min():.0f} to {times.max():.0f} ms"
             + ("" if sd is None else f" (median SD {np.median(sd):.1f})")
+            + ("" if diagnostics.sd is None else f"; 90 % intervals of potentials +-"
+               f"{NINETY * np.median(diagnostics.sd):.1f} mV (median)")
             + f"; {diagnostics.seconds:.1f} s"
         )  # fmt: skip
 
@@ -93,6 +101,25 @@ class Reconstruction:
         return PotentialErrors.of(estimate, truth), times
 
     @property
+    def coverage(self) -> tuple[float | None, float | None]:
+        """Shares of potentials and times recorded on the heart in their 90 % intervals.
+
+        None: no recording, or no SD.
+        """
+        if (measured := self.case.measured) is None:
+            return None, None
+        nodes, areas = measured.nodes, self.case.heart.areas[measured.nodes]
+        truth = less_area_mean(measured.potentials, areas)
+        potentials = less_area_mean(self.estimate.potentials[nodes], areas)
+        times = _times(self.case, Estimate(truth, Diagnostics()))
+        of_potentials = of_times = None
+        if (sd := self.estimate.diagnostics.sd) is not None:
+            of_potentials = gaussian_coverage(potentials, sd[nodes], truth, 0.9)
+        if (sd := self.activation_sd) is not None:
+            of_times = gaussian_coverage(self.activation_time[nodes], sd[nodes], times, 0.9)
+        return of_potentials, of_times
+
+    @property
     def comparison(self) -> str | None:
         """One line of errors against potentials recorded on the heart; None: no recording."""
         if (errors := self.errors) is None or (measured := self.case.measured) is None:
@@ -102,6 +129,11 @@ class Reconstruction:
             f"against {len(measured.nodes)} electrodes on the heart: RE {potentials.re:.3f}, CC "
             f"{potentials.cc:.3f}; activation time {times.mean_absolute:.1f} ms off, correlation "
             f"{times.correlation:.2f}"
+            + "".join(
+                f"; 90 % intervals of {what} hold {100 * share:.0f} %"
+                for what, share in zip(("potentials", "times"), self.coverage)
+                if share is not None
+            )
         )
 
     def save_times(self, path: str | Path) -> None:
@@ -132,7 +164,8 @@ class Reconstruction:
             path, arrays, method=self.method, layout={name: LAYOUT[name] for name in arrays},
             residual_rel=diagnostics.residual_rel, reg_weight=diagnostics.reg_weight,
             criterion=diagnostics.criterion, seconds=diagnostics.seconds,
-            start_ms=case.beat.start_ms, bad_leads=dict(case.bad_leads), notes=list(case.notes),
+            start_ms=case.beat.start_ms, bad_leads=dict(case.bad_leads),
+            notes=[*case.notes, *diagnostics.notes],
         )  # fmt: skip
 
 
@@ -192,12 +225,12 @@ def reconstruct_case(
     """Estimate potentials and activation times.
 
     Activation is the steepest downslope of the potentials in the QRS, unless the method states
-    times. Its SD, unless the method states one, is the delete-a-group jackknife over `n_groups` of
-    electrodes. Groups are regions of the torso, since errors of neighbours are alike: with every
-    fifth electrode left out the SD was a seventh as large on the Utah tank. The SD holds the effect
-    of noise, of the weight and of the electrodes' places. It does not hold what the method smooths
-    away, nor most of the forward model's error: 90 % intervals of Tikhonov 2 on the tank held 58 %
-    of the recorded times.
+    times. Its SD, unless the method states one, is that between the members of an average, or the
+    delete-a-group jackknife over `n_groups` of electrodes. Groups are regions of the torso, since
+    errors of neighbours are alike: with every fifth electrode left out the SD was a seventh as
+    large on the Utah tank. That SD holds the effect of noise, of the weight and of the electrodes'
+    places. It does not hold what the method smooths away, nor most of the forward model's error:
+    90 % intervals of Tikhonov 2 on the tank held 58 % of the recorded times.
 
     Args:
         case: measured.
@@ -219,7 +252,9 @@ def reconstruct_case(
     estimate = method_for(choice, problem).fit(problem)
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd
-    if sd is None and n_groups > 1:
+    if sd is None and diagnostics.members is not None:
+        sd = _sd_of_members(case, diagnostics, times)
+    elif sd is None and n_groups > 1:
         sd = _jackknife_sd(case, choice, forward, n_groups)
     if diagnostics.heart_points is not None:
         heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
@@ -265,6 +300,13 @@ def _jackknife_sd(
         problem = part.problem(forward)
         times.append(_times(part, method_for(choice, problem).fit(problem)))
     return np.sqrt((len(times) - 1) * np.var(times, axis=0))
+
+
+def _sd_of_members(case: InverseCase, diagnostics: Diagnostics, times: np.ndarray) -> np.ndarray:
+    """SD of activation times from those of the members of an average: [node] ms."""
+    each = [_times(case, Estimate(member, Diagnostics())) for member in diagnostics.members]
+    between = diagnostics.member_weights @ (np.stack(each) - times) ** 2
+    return np.sqrt(TIMES_BETWEEN**2 * between + TIMES_FLOOR_MS**2)
 
 
 def _times(case: InverseCase, estimate: Estimate) -> np.ndarray:

@@ -34,6 +34,12 @@ class Diagnostics:
     """[electrode, node] matrix of the method, if it corrects that of the problem."""
     heart_points: np.ndarray | None = None
     """[node, 3] mm of the heart, if the method moves it."""
+    members: np.ndarray | None = None
+    """[member, node, time] mV estimates whose average this is."""
+    member_weights: np.ndarray | None = None
+    """[member] their weights, sum 1."""
+    notes: tuple[str, ...] = ()
+    """What was averaged or left out, a sentence each."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Other numbers by name: iterations, losses, effective rank."""
 

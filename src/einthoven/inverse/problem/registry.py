@@ -27,6 +27,7 @@ METHODS = {
     "variational": "methods.variational.variational_method:Variational",
     "map": "baselines.bayes.map_method:Map",
     "waves": "methods.waves.wave_method:Waves",
+    "average": "methods.average:Average",
 }
 """Name -> module of this wing, and class. Nothing is imported, so that an edit of one method runs
 only its own fits again (`run.fingerprints`), and classical methods start without torch."""

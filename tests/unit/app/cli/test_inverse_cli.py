@@ -39,7 +39,7 @@ def test_potentials_times_and_pictures_are_written(files, capsys, monkeypatch):
     monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)  # a tenth of the time
     assert run(files) == 0
     out = capsys.readouterr().out
-    assert "tikhonov-1: 42 nodes from 81 electrodes" in out and "l-curve" in out
+    assert "average: 42 nodes from 81 electrodes" in out and "average of waves" in out
     folder = files["--to"]
     names = {"potentials.npz", "activation.csv", "maps.png", "activation.png", "traces.png",
              "index.html"}  # fmt: skip

@@ -195,7 +195,7 @@ def test_data_of_the_atlases_reach_the_anatomies():
 @pytest.mark.parametrize(
     "edited, reached",
     [
-        ("inverse/methods/waves/prior.py", {"waves"}),
+        ("inverse/methods/waves/prior.py", {"waves", "average"}),
         ("inverse/baselines/networks/fit.py", set(METHODS) & NETWORKS),
         ("inverse/methods/fundamental_solutions.py", {"mfs"}),
         ("inverse/problem/method.py", set(METHODS)),
