@@ -48,7 +48,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="structs of the .mat of heart and torso: heart=NAME torso=NAME")  # fmt: skip
     add("--signal", metavar="PART=NAME", nargs="+", default=[], type=_named("body", "heart"),
         help="structs or arrays of the file of potentials: body=NAME, and heart=NAME of potentials "
-        "recorded at the nodes of the heart, for comparison")  # fmt: skip
+        "recorded at the nodes of the heart")  # fmt: skip
+    add("--heart-potentials", metavar="FILE",
+        help="potentials recorded at the nodes of the heart, for comparison; default with "
+        "--signal heart=NAME: the file of --potentials")  # fmt: skip
     add("--transfer", metavar="FILE",
         help="transfer matrix [electrode or torso node, heart node]: .mat, .npz, .npy, .csv; "
         "default: boundary elements")  # fmt: skip
@@ -137,15 +140,17 @@ def _case(arguments: argparse.Namespace):  # noqa: ANN202
         read = read_electrodes(arguments.electrodes, torso, arguments.unit)
         electrodes = in_rows(read, recording, arguments.rows)
     else:
-        electrodes = at_all_nodes(torso, recording)
+        electrodes = at_all_nodes(torso, recording, arguments.rows)
     on_heart = None
     if arguments.heart_channels:
         on_heart = read_channel_nodes(arguments.heart_channels, len(heart.points))
     window = tuple(arguments.window) if arguments.window else None
     how = Preparation(arguments.bad_leads, arguments.baseline, window)
     case = prepare(heart, torso, electrodes, recording, how, on_heart)
-    if name := signals.get("heart"):
-        other = read_recording(arguments.potentials, replace(stated, entry=name))
+    file, name = arguments.heart_potentials, signals.get("heart", "")
+    if file or name:
+        stated = replace(stated, entry=name, rate_hz=recording.rate_hz)  # sampled together
+        other = read_recording(file or arguments.potentials, stated)
         case = case.with_heart(other, np.arange(heart.n_of_file))
     if not arguments.transfer:
         _raise_if_open(heart, torso)

@@ -87,20 +87,29 @@ def read_electrodes(
     return electrodes
 
 
-def at_all_nodes(torso: MeasuredSurface, recording: ChannelRecording) -> MeasuredElectrodes:
+def at_all_nodes(
+    torso: MeasuredSurface, recording: ChannelRecording, rows: tuple[int, int] | None = None
+) -> MeasuredElectrodes:
     """An electrode at each node of the torso, in the order of the recording's rows.
+
+    Args:
+        torso: whose nodes in the file are electrodes.
+        recording: of them.
+        rows: first and last row of the electrodes, from 1; None: all.
 
     Raises:
         BadInput: not as many rows as nodes: the leads have no place.
     """
-    n, n_rows = torso.n_of_file, len(recording.channels)
-    if n != n_rows:
+    n, (n_rows, n_samples) = torso.n_of_file, recording.potentials.shape
+    nodes = MeasuredElectrodes.at_nodes(tuple(map(str, range(1, n + 1))), np.arange(n))
+    if rows is None and n != n_rows:
+        turned = "; is the signal [time, channel]? Save its transpose" if n_samples == n else ""
         raise BadInput(
             f"{recording.name}: {n_rows} leads have no place: no file of electrodes is given, and "
-            f"the torso has {n} nodes; state their places by --electrodes, or take the surface "
-            "whose nodes they are as the torso"
+            f"the torso has {n} nodes{turned}; state their places by --electrodes, their rows by "
+            "--rows, or take the surface whose nodes they are as the torso"
         )
-    return MeasuredElectrodes.at_nodes(recording.channels, np.arange(n))
+    return in_rows(nodes, recording, rows or (1, n))
 
 
 def in_rows(

@@ -168,6 +168,13 @@ def test_leads_without_a_place_are_refused():
     few = replace(RECORDING, potentials=POTENTIALS[:9], channels=RECORDING.channels[:9])
     with pytest.raises(BadInput, match="9 leads have no place"):
         at_all_nodes(TORSO, few)
+    turned = replace(
+        RECORDING, potentials=POTENTIALS[:, :162].T[:150], channels=RECORDING.channels[:150]
+    )
+    with pytest.raises(BadInput, match="Save its transpose"):
+        at_all_nodes(TORSO, turned)
+    twice = ChannelRecording.of("twice", np.vstack([POTENTIALS, POTENTIALS]), "mV", RATE_HZ)
+    assert at_all_nodes(TORSO, twice, (163, 324)).channels[0] == "163"
 
 
 def struct(points, faces):
@@ -212,6 +219,16 @@ def test_all_from_one_file_with_a_filed_matrix(one_file, capsys, monkeypatch):
     assert "taken as it is" in out and "off that of the geometry" in out and "RE" in out
     found = load_arrays(one_file / "out" / "potentials.npz")
     assert len(found["potentials"]) == len(CAGE[0])
+
+
+def test_potentials_of_the_heart_from_another_file(one_file, capsys, monkeypatch):
+    monkeypatch.setattr("einthoven.base.plots.heart_maps.HEIGHT_PX", 80)
+    rng = np.random.default_rng(0)
+    np.save(one_file / "cage.npy", rng.normal(size=(len(CAGE[0]), POTENTIALS.shape[1])))
+    more = ("--heart-potentials", str(one_file / "cage.npy"), "--potential-unit", "mV")
+    matrix = ("--transfer", str(one_file / "matrix.mat"))
+    assert main(arguments(one_file, *PARTS[:3], "--signal", "ts", *more, *matrix)) == 0
+    assert f"against {len(CAGE[0])} electrodes on the heart" in capsys.readouterr().out
 
 
 def test_without_a_matrix_the_cage_is_capped(one_file, capsys, monkeypatch):
