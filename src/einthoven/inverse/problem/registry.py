@@ -57,13 +57,13 @@ def method_class(name: str, field: str = "method") -> "type[Method]":
 
 
 def reconstruct(
-    problem: "InverseProblem", method: str = "waves", choices: "MethodChoices | None" = None
+    problem: "InverseProblem", method: str = "average", choices: "MethodChoices | None" = None
 ) -> "Estimate":
     """Estimate the potentials on the heart by a method's name.
 
     Args:
         problem: surface, transfer matrix and body potentials.
-        method: key of `METHODS`; `waves` needs no setting and states its uncertainty.
+        method: key of `METHODS`; `average` needs no setting and states its uncertainty.
         choices: criterion, length of a training, seed; None: the method's own.
 
     Returns:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from einthoven.inverse.measured.matlab import read_matlab, read_matlab_surface
+from einthoven.base.core.errors import BadInput
+from einthoven.inverse.measured.matlab import (
+    read_matlab,
+    read_matlab_matrices,
+    read_matlab_surface,
+)
 
 h5py = pytest.importorskip("h5py")
 VALUES = np.random.default_rng(0).normal(size=(5, 40))
@@ -67,3 +72,18 @@ def test_surfaces(tmp_path):
     points, faces = read_matlab_surface(tmp_path / "s.mat")
     np.testing.assert_array_equal(points, POINTS)
     np.testing.assert_array_equal(faces, FACES - 1)
+
+
+def test_several_geometries_and_a_matrix(tmp_path):
+    cage, tank = {"pts": POINTS, "fac": FACES}, {"node": 9 * POINTS, "face": FACES}
+    content = {"scene": {"cage": cage, "tank": tank}, "forward": {"A": VALUES}, "one": 1.0}
+    save_73(tmp_path / "new.mat", content)
+    savemat(tmp_path / "old.mat", content)
+    for name in ("new", "old"):
+        points, faces = read_matlab_surface(tmp_path / f"{name}.mat", "scene.tank")
+        np.testing.assert_array_equal(points, 9 * POINTS)
+        np.testing.assert_array_equal(faces, FACES - 1)
+        with pytest.raises(BadInput, match="2 geometries; .* scene.cage, scene.tank"):
+            read_matlab_surface(tmp_path / f"{name}.mat")
+        found = read_matlab_matrices(tmp_path / f"{name}.mat")
+        np.testing.assert_array_equal(found["forward.A"], VALUES)
