@@ -27,10 +27,9 @@ MEMBERS: dict[type[Method], float] = {
 """Method -> weight. `waves` is best alone on most problems, and far off on some."""
 EXPLODED = 2.5
 """Largest RMS of potentials, as a multiple of the members' median, that counts as no explosion."""
-BETWEEN, WITHIN, LEVEL = 1.0, 0.4, 0.2
-"""The SD is the root of the summed squares of: the SD between members; that of `waves`, which is
-too wide beside the others; the RMS over the heart at the instant, a tenth to a third of which a
-wrong matrix takes or gives at all nodes. Times these factors, in this order."""
+BETWEEN, LEVEL = 2.0, 0.4
+"""The SD is the root of two summed squares: of this multiple of the SD between members, and of this
+share of the RMS over the heart at the instant, which a wrong matrix gives or takes everywhere."""
 LEAST = 2
 """Least number of members."""
 
@@ -74,14 +73,9 @@ class Average(Method):
         weights /= weights.sum()
         members = np.stack([each.potentials for each in found.values()])
         mean = np.tensordot(weights, members, axes=1)
-        sd = None
-        if Waves in found:
-            sd = _sd(members - mean, weights, found[Waves].diagnostics.sd, mean, areas)
-        else:
-            notes.append("no intervals: they need waves")
         shares = ", ".join(f"{kind.name} {w:.2f}" for kind, w in zip(found, weights))
         diagnostics = Diagnostics(
-            sd=sd,
+            sd=_sd(members - mean, weights, mean, areas),
             members=members,
             member_weights=weights,
             notes=(f"average of {shares}", *notes),
@@ -106,10 +100,8 @@ def _rms(potentials: np.ndarray, areas: np.ndarray) -> float:
     return float(np.sqrt((areas / areas.sum()) @ squares.mean(axis=1)))
 
 
-def _sd(
-    apart: np.ndarray, weights: np.ndarray, waves: np.ndarray, mean: np.ndarray, areas: np.ndarray
-) -> np.ndarray:
-    """SD [node, time] mV of deviations [member, node, time], the SD of `waves`, and the mean."""
+def _sd(apart: np.ndarray, weights: np.ndarray, mean: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """SD [node, time] mV from deviations [member, node, time] of members, and their mean."""
     between = np.tensordot(weights, apart**2, axes=1)
     level = (areas / areas.sum()) @ less_area_mean(mean, areas) ** 2
-    return np.sqrt(BETWEEN**2 * between + WITHIN**2 * waves**2 + LEVEL**2 * level)
+    return np.sqrt(BETWEEN**2 * between + LEVEL**2 * level)
