@@ -145,8 +145,8 @@ class InverseCase:
         """Inverse problem against the mean of the electrodes.
 
         Potentials on the heart then have zero mean over its area (`problem.mean_reference`). The
-        forward model is needed where no matrix is filed. A filed one is of an unknown geometry, so
-        that no method may move the heart in it.
+        forward model is needed without a matrix from a file. The geometry of such a matrix is
+        unknown, so that no method may move the heart in it.
         """
         torso, electrodes = self.torso, self.electrodes
         if self.transfer is not None:

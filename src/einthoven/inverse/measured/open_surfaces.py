@@ -7,7 +7,7 @@ from einthoven.base.geometry.boundary_loops import boundary_loops, fill_loops
 from einthoven.base.geometry.triangles import face_edges
 
 OPENED = ("refuse", "cap", "keep")
-"""What may be done with an open surface."""
+"""Treatments of an open surface."""
 
 
 def capped(name: str, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

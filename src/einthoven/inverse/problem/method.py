@@ -39,7 +39,7 @@ class Diagnostics:
     member_weights: np.ndarray | None = None
     """[member] their weights, sum 1."""
     notes: tuple[str, ...] = ()
-    """What was averaged or left out, a sentence each."""
+    """Methods that were averaged or left out, a sentence each."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Other numbers by name: iterations, losses, effective rank."""
 
