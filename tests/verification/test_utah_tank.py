@@ -74,3 +74,16 @@ def test_a_blind_reconstruction_is_judged_by_the_sock(judged):
     relative_error = float(found.comparison.split("RE ")[1].split(",")[0])
     assert 0.5 < relative_error < 0.9, found.comparison
     assert found.activation_sd.shape == (128,) and found.activation_sd.max() > 0
+
+
+def test_the_default_is_as_good_as_the_best_of_its_members_and_knows_how_certain_it_is(judged):
+    """`waves` has RE 0.834, Tikhonov 1 0.851 (docs/studies/2026-11-25-default-inverse.md)."""
+    found = reconstruct_case(judged[0], Choice("average"), judged[1])
+    assert found.errors[0].re < 1.02 * 0.834
+    assert all(0.85 < share < 0.97 for share in found.coverage), found.coverage
+    qrs = (found.case.time > 25) & (found.case.time < 75)
+    areas = found.case.heart.areas[found.case.measured.nodes]
+    truth = less_area_mean(found.case.measured.potentials, areas)
+    off = np.abs(found.estimate.potentials[found.case.measured.nodes] - truth)
+    sd = found.estimate.diagnostics.sd[found.case.measured.nodes]
+    assert 0.8 < (off < 1.645 * sd)[:, qrs].mean() < 0.97
