@@ -80,7 +80,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--heart-channels", metavar="FILE",
         help=".channels of electrodes on the heart in the recording, for comparison")  # fmt: skip
     add("--sd-groups", metavar="N", type=natural, default=8,
-        help=f"regions left out in turn for the SD of times of a single method; {shown}")  # fmt: skip
+        help=f"regions left out in turn for a single method's SD of times; {shown}")  # fmt: skip
     add("--axes", default="LPS", help="where x, y and z point, for the pictures: letters of "
         f"L R P A S I; {shown}")  # fmt: skip
 

@@ -82,7 +82,7 @@ def read_matlab_matrices(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         BadInput: unreadable.
     """
-    content, found = _load(Path(path)), {}
+    content, found = _load(Path(path)), dict[str, np.ndarray]()
     for name, struct in [("", content), *_structs(content, "")]:
         found |= {f"{name}.{key}".lstrip("."): table for key, table in _tables(struct).items()}
     return found

@@ -253,17 +253,13 @@ def reconstruct_case(
     diagnostics = estimate.diagnostics
     times, sd = _times(case, estimate), diagnostics.activation_sd
     if sd is None and diagnostics.members is not None:
-        sd = _sd_of_members(case, diagnostics, times)
+        sd = _sd_of_members(case, diagnostics.members, diagnostics.member_weights, times)
     elif sd is None and n_groups > 1:
         sd = _jackknife_sd(case, choice, forward, n_groups)
     if diagnostics.heart_points is not None:
         heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
         forward = forward_model(replace(case, heart=heart))
-    if case.transfer is None:
-        torso = forward.matrix @ estimate.potentials
-    else:  # a filed matrix ends at the electrodes
-        smoothness = Smoothness(case.torso, case.electrodes)
-        torso = smoothness.continued(case.transfer @ estimate.potentials)
+    torso = _on_torso(case, forward, estimate.potentials)
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
     return Reconstruction(case, choice.method, estimate, times, sd, torso, problem.body_potentials)
 
@@ -302,10 +298,20 @@ def _jackknife_sd(
     return np.sqrt((len(times) - 1) * np.var(times, axis=0))
 
 
-def _sd_of_members(case: InverseCase, diagnostics: Diagnostics, times: np.ndarray) -> np.ndarray:
-    """SD of activation times from those of the members of an average: [node] ms."""
-    each = [_times(case, Estimate(member, Diagnostics())) for member in diagnostics.members]
-    between = diagnostics.member_weights @ (np.stack(each) - times) ** 2
+def _on_torso(case: InverseCase, forward: BemTransfer | None, potentials: np.ndarray) -> np.ndarray:
+    """Potentials [torso node, time] mV of those on the heart [node, time] mV."""
+    if forward is not None and case.transfer is None:
+        return forward.matrix @ potentials
+    # a filed matrix ends at the electrodes
+    return Smoothness(case.torso, case.electrodes).continued(case.transfer @ potentials)
+
+
+def _sd_of_members(
+    case: InverseCase, members: np.ndarray, weights: np.ndarray | None, times: np.ndarray
+) -> np.ndarray:
+    """SD of activation times [node] ms from members [member, node, time] mV of an average."""
+    each = [_times(case, Estimate(member, Diagnostics())) for member in members]
+    between = np.average((np.stack(each) - times) ** 2, axis=0, weights=weights)
     return np.sqrt(TIMES_BETWEEN**2 * between + TIMES_FLOOR_MS**2)
 
 
