@@ -143,8 +143,8 @@ class Simulator:
             BadInput: as `simulate`.
         """
         durations, members = self._durations(case), family()
-        between, low = members.between(durations), self._low_plateau(case)
-        cells = Cells(case.sigma_il, case.sigma_it, *between, case.condition, low)
+        low = self._low_plateau(case)
+        cells = Cells(case.sigma_il, case.sigma_it, durations, case.condition, low)
         phi = np.split(self.transfer.potential(tau, cells), len(self.forward))
         at = self.points.weights
         apd90 = np.interp(at @ durations, members.apd90, family(case.condition).apd90)

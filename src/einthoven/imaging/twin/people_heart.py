@@ -100,8 +100,7 @@ class PeopleHeart:
         graph = self.layers.at((1.0, lv, rv))
         tau = first_arrival(self.muscle.with_speeds(speeds), graph, self._sources(values))
         times = tau.activation_time - tau.activation_time.min()
-        nowhere = np.zeros(len(times))
-        cells = Cells(along, along * values["sigma_it_share"], nowhere, nowhere, BASELINE)
+        cells = Cells(along, along * values["sigma_it_share"], np.zeros(len(times)), BASELINE)
         potentials = self.transfer.front(times, cells)
         ecg = twelve_lead(STANDARD_ELECTRODES, potentials)[INDEPENDENT_ROWS]
         return PlayedQrs(times, ecg)

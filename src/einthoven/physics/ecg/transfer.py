@@ -2,7 +2,7 @@
 
 V_m = U(t - tau) + sum over k of w_k D_k(t - tau), as in `mixture`. Both parts are those of
 `Membrane.potential`, with approximations that an ECG does not show
-(`tests/contract/test_imaging_simulator.py` states the differences; they are largest, 2 % of the
+(`tests/contract/test_imaging_simulator.py` states the differences; they are largest, 0.5 % of the
 norm, where plateaus differ, because the notch begins with the upstroke). The front is swept in bins
 of 0.5 ms, between which the integral of the source is a piecewise cubic (Catmull and Rom) convolved
 with U at 0.1 ms. The differences between members of the families, which have no upstroke, are swept
@@ -42,10 +42,8 @@ class Cells(NamedTuple):
     """Conductivity along the fibres, mS/mm."""
     sigma_it: float
     """Conductivity across the fibres, mS/mm."""
-    member: np.ndarray
-    """[node] index of the shorter of the two family members that bracket a node's duration."""
-    share: np.ndarray
-    """[node] share of the longer one."""
+    durations: np.ndarray
+    """[node] APD90 at the baseline, ms; a QRS alone (`ElectrodeTransfer.front`) has none."""
     condition: Condition
     low: np.ndarray | None = None
     """[node] share of the low plateau (`cells.plateaus`), 0 to 1; None: none."""
@@ -98,9 +96,11 @@ class ElectrodeTransfer:
     ) -> np.ndarray:
         """The part of one of the two families, which has a share [node] of each cell."""
         kernel, level = _slow_kernel(cells.condition, self.n_times, is_low)
+        # the members of both families have other durations
+        members = low_plateaus() if is_low else family()
         n_bins = min(len(kernel), int(tau.max() / SLOW_MS) + 3)
         front, behind = np.zeros((2, n_bins, kernel.shape[1], self.grad.shape[2]))
-        of_cells = tuple(x[self.heart.cells] for x in (cells.member, cells.share, share))
+        of_cells = tuple(x[self.heart.cells] for x in (*members.between(cells.durations), share))
         _sweep_members(self._mesh(tau, cells), of_cells, front, behind)
         behind = np.cumsum(behind, axis=0)
         source = (front - SLOW_MS * behind).reshape(-1, self.grad.shape[2])
