@@ -32,15 +32,15 @@ from einthoven.physics.electrophysiology.endocardium import UnitSpeedGraph
 from einthoven.physics.electrophysiology.purkinje.blocks import blocked
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
-from einthoven.physics.electrophysiology.repolarisation import gradient_fields
+from einthoven.physics.electrophysiology.repolarisation import GradientFields
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
 SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
 """Weights of z, cosine and sine of phi, rho and nu in the distance between sites, mm of a usual
 heart; nu has the largest, so that a site is in the ventricle that it names."""
 
-PLATEAU_FIELDS = [0, 2, 3]
-"""Fields of `Simulator.durations` along which plateaus differ: all but anterior to posterior."""
+PLATEAU_FIELDS = (0, 2, 3)
+"""Gradients along which plateaus differ: all but anterior to posterior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ class Simulator:
     transfer: ElectrodeTransfer
     forward: tuple[str, ...]
     activation: ActivationSettings
-    durations: np.ndarray
-    """[gradient, node] ms of APD90 per ms of each gradient."""
+    gradients: GradientFields
+    """Of durations and plateaus."""
     _graphs: dict[tuple[str, ...], UnitSpeedGraph] = field(default_factory=dict)
 
     @classmethod
@@ -105,7 +105,7 @@ class Simulator:
             transfer=ElectrodeTransfer.of(heart, f0, everywhere, N_TIMES),
             forward=tuple(lead_fields),
             activation=activation,
-            durations=gradient_fields(patient, smoothing_mm),
+            gradients=GradientFields.of(patient, smoothing_mm),
         )
 
     def simulate(self, case: BeatParameters) -> SimulatedBeat:
@@ -187,18 +187,19 @@ class Simulator:
 
     def _durations(self, case: BeatParameters) -> np.ndarray:
         """APD90 [node] ms at the baseline, within the range of the family."""
-        gradients = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
-                     case.endo_to_epi_ms)  # fmt: skip
+        differences = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
+                       case.endo_to_epi_ms)  # fmt: skip
         known = family().apd90
-        return np.clip(case.apd_mean_ms + np.array(gradients) @ self.durations, known[0], known[-1])
+        return self.gradients.field(
+            case.apd_mean_ms, dict(enumerate(differences)), (known[0], known[-1])
+        )
 
     def _low_plateau(self, case: BeatParameters) -> np.ndarray | None:
         """Share of the low plateau [node]; None: there is none."""
         if not case.plateaus:
             return None
-        mean, *gradients = case.plateaus
-        fields = self.durations[PLATEAU_FIELDS]
-        return np.clip(mean + np.array(gradients) @ fields, 0.0, 1.0)
+        mean, *differences = case.plateaus
+        return self.gradients.field(mean, dict(zip(PLATEAU_FIELDS, differences)), (0.0, 1.0))
 
     @cached_property
     def _tree(self) -> cKDTree:

@@ -7,10 +7,13 @@ coordinates, as Camps et al. fit to T waves (Med. Image Anal. 100:103361, 2024,
 doi:10.1016/j.media.2024.103361), smoothed by the coupling of cells.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import splu
 
 from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.core.errors import BadInput
@@ -119,22 +122,49 @@ def _deviation(patient: Patient, differences: Sequence[tuple[Gradient, float]]) 
     return deviation
 
 
-def gradient_fields(patient: Patient, smoothing_mm: float) -> np.ndarray:
-    """Contribution of a millisecond of each gradient to the durations, before clipping.
+@dataclass(frozen=True, eq=False)
+class GradientFields:
+    """The gradients of one heart, for many beats with other differences.
 
-    [gradient, heart node], each of zero mean over the volume. The order is apex to base, anterior
-    to posterior, RV to LV, endocardium to epicardium.
-
-    Raises:
-        BadInput, NotConverged: as `apd90_field`.
+    The order is apex to base, anterior to posterior, RV to LV, endocardium to epicardium.
     """
-    volumes = node_volumes(patient.heart)
-    found = []
-    for gradient in (apicobasal, anteroposterior, interventricular, transmural):
-        coordinate = gradient(patient)
-        deviation = coordinate - np.average(coordinate, weights=volumes)
-        found.append(smooth(patient.heart, deviation, smoothing_mm))
-    return np.array(found)
+
+    sharp: np.ndarray
+    """[gradient, heart node] of zero mean over the volume, per unit of a difference."""
+    smoothed: np.ndarray
+    """[gradient, heart node] the same, levelled by the coupling of cells."""
+    smoother: Callable[[np.ndarray], np.ndarray]
+    """Field [heart node] -> levelled field."""
+
+    @classmethod
+    def of(cls, patient: Patient, smoothing_mm: float) -> Self:
+        """The gradients of a patient with ventricular coordinates.
+
+        Raises:
+            BadInput, NotConverged: as `apd90_field`.
+        """
+        volumes, found = node_volumes(patient.heart), []
+        for gradient in (apicobasal, anteroposterior, interventricular, transmural):
+            coordinate = gradient(patient)
+            found.append(coordinate - np.average(coordinate, weights=volumes))
+        smoother = _smoother(patient.heart, smoothing_mm)
+        return cls(np.array(found), np.array([smoother(row) for row in found]), smoother)
+
+    def field(
+        self, mean: float, differences: Mapping[int, float], limits: tuple[float, float]
+    ) -> np.ndarray:
+        """The mean plus gradients times differences within limits: [heart node].
+
+        The limits count before and after levelling, as in `gradients`.
+        """
+        rows, by = list(differences), np.array(list(differences.values()))
+        low, high = limits[0] - mean, limits[1] - mean
+        sharp, levelled = by @ self.sharp[rows], by @ self.smoothed[rows]
+        beyond = np.clip(sharp, low, high) - sharp
+        if beyond.any():
+            levelled = levelled + self.smoother(beyond)
+        found: np.ndarray = mean + np.clip(levelled, low, high)
+        return found
 
 
 FIELDS: dict[str, Field] = {"homogeneous": homogeneous, "gradients": gradients}
@@ -188,10 +218,24 @@ def smooth(heart: Heart, values: np.ndarray, length_mm: float) -> np.ndarray:
     """
     if length_mm == 0 or not values.any():
         return values
+    mass, matrix = _diffusion(heart, length_mm)
+    return make_solver("auto", matrix, 1).solve((mass @ values)[:, None]).x[:, 0]
+
+
+def _smoother(heart: Heart, length_mm: float) -> Callable[[np.ndarray], np.ndarray]:
+    """`smooth` with a factor that many fields share."""
+    if length_mm == 0:
+        return lambda values: values
+    mass, matrix = _diffusion(heart, length_mm)
+    factor = splu(sp.csc_array(matrix))
+    return lambda values: factor.solve(mass @ values)
+
+
+def _diffusion(heart: Heart, length_mm: float) -> tuple[sp.sparray, sp.csr_array]:
+    """Lumped mass, and the matrix of one implicit step."""
     mass = sp.diags_array(node_volumes(heart))
     squared_length = np.broadcast_to(length_mm**2 * np.eye(3), (len(heart.cells), 3, 3))
-    matrix = sp.csr_array(mass + stiffness(heart.points, heart.cells, squared_length))
-    return make_solver("auto", matrix, 1).solve((mass @ values)[:, None]).x[:, 0]
+    return mass, sp.csr_array(mass + stiffness(heart.points, heart.cells, squared_length))
 
 
 def node_volumes(heart: Heart) -> np.ndarray:
