@@ -216,7 +216,6 @@ def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
     assert error < 0.006 and changed > 10 * error
     field = plateau_field(patient(), RepolarisationSettings(field="gradients", **known))
     np.testing.assert_allclose(low, field, atol=1e-6)
-    assert (low == 0.0).any() or (low == 1.0).any()
 
 
 USUAL_NOISE = RecordingSettings().model_dump()
