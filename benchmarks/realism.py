@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help=".png, .svg or .pdf")
     options = parser.parse_args()
     healthy = GroupChoice(healthy=True)
-    real = replace(healthy, test=options.people == TEST)
+    real = replace(healthy, part=TEST if options.people == TEST else None)
     try:
         groups = {
             "simulated": timed(options.simulated, "simulated", GroupChoice(options.scenario)),

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from einthoven.app.cli import (
     audit,
+    calibrate,
     check,
     config,
     costs,
@@ -48,7 +49,7 @@ GROUPS = {
         sensitivity,
         verify,
     ),
-    "a run of the workflow": (config, schema, plan, progress, costs, check),
+    "a run of the workflow": (config, schema, plan, progress, costs, check, calibrate),
     "atlases, trained models, the benchmark": (fetch, export_model, score),
 }
 """Task of a user -> modules with `add_arguments(parser)` and `run(arguments)`; the docstring of a

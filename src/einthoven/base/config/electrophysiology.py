@@ -167,6 +167,8 @@ class VariationSettings(Section):
     """Whether each patient's early sites, speeds, durations and intracellular conductivities are
     drawn from the joint distribution fitted to people's ECGs (docs/explanation/population.md)
     instead; the half-widths are then 0 and purkinje.backend is sites."""
+    people_draws: str = ""
+    """CSV file of `einthoven calibrate` that names a draw for each patient; empty: the first."""
     cv_fiber: SpeedShare = 0.0
     """Relative half-width of activation.cv_fiber_mm_per_ms."""
     cv_transverse: SpeedShare = 0.0
@@ -189,7 +191,10 @@ class VariationSettings(Section):
 
     @model_validator(mode="after")
     def _people_have_no_widths(self) -> Self:
-        widths = [key for key, value in self if key not in ("seed", "people") and value > 0]
+        others = ("seed", "people", "people_draws")
+        widths = [key for key, value in self if key not in others and value > 0]
+        if self.people_draws and not self.people:
+            raise ValueError("people_draws: only with people: true")
         if self.people and widths:
             raise ValueError(f"people: true takes no half-width; set {', '.join(widths)} to 0")
         return self

@@ -7,7 +7,7 @@ independent of the other variables.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +124,10 @@ class PeopleDistribution:
         """The distribution of some of the variables, whatever the others are."""
         kept = np.array([self.names.index(name) for name in names])
         return self._some(kept, self.mean[kept], self.covariance[np.ix_(kept, kept)])
+
+    def wider(self, factor: float) -> "PeopleDistribution":
+        """The same means and correlations with SDs times a factor."""
+        return replace(self, covariance=factor**2 * self.covariance)
 
     def at(self, deviation: np.ndarray) -> dict[str, float]:
         """The person at independent deviations [variable] in SD: variable -> value within limits.

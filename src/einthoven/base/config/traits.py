@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from einthoven.base.config.calibrated import draw_of
 from einthoven.base.config.models import CohortSettings, Config
 from einthoven.base.config.people import (
     CYCLE_LENGTH,
@@ -34,6 +35,9 @@ LEAST_CYCLE_MS, LONGEST_CYCLE_MS = 600.0, 1600.0
 is that of the fit."""
 VIRTUAL = re.compile(r"p([0-9]{4,})")
 DECADE = 10.0
+CANDIDATES_WIDER = 1.6
+"""SDs of candidates over those of people: a choice among them narrows them again. With 1.6 times
+the SD a quarter of the draws is within the limits of the prior."""
 MOST_DRAWS = 1000
 
 
@@ -117,14 +121,16 @@ def _joint() -> tuple[PeopleTraits, PeopleDistribution]:
     return traits, traits.joint(everyone())
 
 
-def person(seed: int, patient: str, sex: str | None = None) -> dict[str, float]:
+def person(seed: int, patient: str, sex: str | None = None, draw: int = 0) -> dict[str, float]:
     """Age, cycle length and physiology of a patient.
 
-    They depend on nothing but the seed, the name and the sex. Age, cycle length given age and sex,
-    and physiology given all three have generators of their own.
+    They depend on nothing but the seed, the name, the sex and the draw. Age, cycle length given age
+    and sex, and physiology given all three have generators of their own.
 
     Args:
         sex: female or male; None: one of all people.
+        draw: 0 is a draw of people; 1, 2, ... are candidates of a calibrated population: the same
+            age and cycle length with other physiologies, of `CANDIDATES_WIDER` the spread.
 
     Returns:
         variable of the shipped distributions -> value, with cv_transverse_mm_per_ms and age_years.
@@ -134,9 +140,14 @@ def person(seed: int, patient: str, sex: str | None = None) -> dict[str, float]:
     people = people.given(AGE, age)
     people = people.without(FEMALE) if sex is None else people.given(FEMALE, float(sex == FEMALE))
     cycle = _cycle_length(people, generator(seed, patient, "people", CYCLE_LENGTH))
-    drawn = people.given(CYCLE_LENGTH, cycle).draw(generator(seed, patient, "people"))
+    people, plateaus = people.given(CYCLE_LENGTH, cycle), shipped_plateaus()
+    whose: tuple[str | int, ...] = (patient, "people")
+    if draw:
+        people, plateaus = people.wider(CANDIDATES_WIDER), plateaus.wider(CANDIDATES_WIDER)
+        whose = (*whose, "candidate", draw)
+    drawn = people.draw(generator(seed, *whose))
     # plateaus have a generator of their own, too: with others a person remains the same otherwise
-    drawn |= shipped_plateaus().draw(generator(seed, patient, "people", "plateau"))
+    drawn |= plateaus.draw(generator(seed, *whose, "plateau"))
     return derived(drawn) | {CYCLE_LENGTH: cycle, AGE: age}
 
 
@@ -157,11 +168,16 @@ def person_of(config: Config, patient: str) -> dict[str, float]:
     """`person` of a patient of a config; empty where people are not drawn.
 
     The sex is that of the patient's body. Imported patients, and those of a cohort without sex
-    (`cohort.sex: any`), are drawn without.
+    (`cohort.sex: any`), are drawn without. `variation.people_draws` names a draw for each.
+
+    Raises:
+        BadInput: that file is missing or wrong, or does not name the patient.
     """
-    if not config.variation.people:
+    section = config.variation
+    if not section.people:
         return {}
-    return person(config.variation.seed, patient, sex_of(patient, config.cohort))
+    draw = draw_of(section.people_draws, patient) if section.people_draws else 0
+    return person(section.seed, patient, sex_of(patient, config.cohort), draw)
 
 
 def traits_of(config: Config, patient: str) -> dict[str, float]:

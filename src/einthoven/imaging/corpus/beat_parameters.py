@@ -1,7 +1,7 @@
 """Parameters of a simulated beat: pattern, stimulus sites, tissue."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -108,7 +108,8 @@ class BeatParameters:
         sites = tuple(replace(StimulusSite.draw(rng), time_ms=delay) for delay in delays)
         sites = sites[: int(pattern[-1])] if paced else ()
         if section.people:
-            return cls.of_person(pattern, sites, rng)
+            drawn = derived(everyone().draw(rng)) | shipped_plateaus().draw(rng)
+            return cls.of_person(pattern, drawn, sites)
         slowest, fastest = section.cv_endocardium_mm_per_ms
         cv_fiber = drawn["cv_fiber_mm_per_ms"]
         return cls(
@@ -128,16 +129,15 @@ class BeatParameters:
 
     @classmethod
     def of_person(
-        cls, pattern: str, sites: tuple[StimulusSite, ...], rng: np.random.Generator
+        cls, pattern: str, drawn: Mapping[str, float], sites: tuple[StimulusSite, ...] = ()
     ) -> Self:
-        """A beat of a random person, whose durations are those at a cycle length of its own.
+        """A beat of a person, whose durations are those at a cycle length of its own.
 
         Args:
-            pattern: of activation. sites: of stimulation, for a paced one.
+            pattern: of activation. drawn: variables of people and their plateaus.
+            sites: of stimulation, for a paced one.
         """
-        drawn = derived(everyone().draw(rng))
-        plateaus = people_plateaus(shipped_plateaus().draw(rng))
-        sigma = people_conductivities(drawn)
+        sigma, plateaus = people_conductivities(drawn), people_plateaus(drawn)
         return cls(
             pattern,
             sites,

@@ -232,9 +232,12 @@ def test_people_of_real_data(name):
 
 def test_people_of_the_test_are_every_third_of_ptb_xl(tmp_path):
     folder = data_file("ptb-xl/LICENSE.txt").parent
-    test = read_people([folder], "real", GroupChoice(healthy=True, test=True))
+    test = read_people([folder], "real", GroupChoice(healthy=True, part="test"))
     listed = [row for row in healthy_adults(folder) if is_of_test(row)]
     assert len(test.people) + len(test.left_out) == len(listed) > 40
     assert "healthy adults of the test" in test.notes[0]
+    fit = read_people([folder], "real", GroupChoice(healthy=True, part="fit"))
+    assert not set(fit.people.names) & set(test.people.names)
+    assert len(fit.people) + len(fit.left_out) == len(healthy_adults(folder)) - len(listed)
     with pytest.raises(BadInput, match="patient 'a': not a number, as those of PTB-XL are"):
         is_of_test(replace(listed[0], patient="a"))

@@ -20,6 +20,15 @@ TRACE_STEP = 2
 TRACE_UNTIL_MS = 400.0
 
 
+def of_axes(features: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Features [person, feature] with axes from `LOWEST_ANGLE_DEG` on."""
+    found = features.copy()
+    for k, name in enumerate(names):
+        if name in AXES:
+            found[:, k] = (found[:, k] - LOWEST_ANGLE_DEG) % 360.0 + LOWEST_ANGLE_DEG
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class PeopleEcgs:
     """One beat of each of several people.
@@ -55,11 +64,8 @@ class PeopleEcgs:
             )
         names = tuple(rows[0].values)
         values = np.array([[row.values[name] for name in names] for row in rows])
-        for axis in set(AXES) & set(names):
-            k = names.index(axis)
-            values[:, k] = (values[:, k] - LOWEST_ANGLE_DEG) % 360.0 + LOWEST_ANGLE_DEG
         return cls(
-            label, tuple(row.name for row in rows), names, values,
+            label, tuple(row.name for row in rows), names, of_axes(values, names),
             np.stack([row.trace for row in rows]),
             np.array([row.sex for row in rows], dtype=object),
             np.array([60_000.0 / row.rr_ms if row.rr_ms else np.nan for row in rows]),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from einthoven.app.evaluation.ecg_files import RECORDING, ReadOptions, read_samples
 from einthoven.app.evaluation.realism.cycles import cycle_lengths
@@ -29,14 +30,15 @@ class GroupChoice:
         sheet: CSV file of the recordings' people; None: the one in the folder, if there is any.
         healthy: take those of healthy adults alone, as the sheet says.
         options: properties that files may not state.
-        test: take people of PTB-XL alone on whom nothing was chosen (`sheets.is_of_test`).
+        part: of PTB-XL's people: those of the `test` alone, on whom nothing was chosen
+            (`sheets.is_of_test`), or of the `fit` alone; None: all.
     """
 
     scenario: str = "sinus"
     sheet: Path | None = None
     healthy: bool = False
     options: ReadOptions = field(default_factory=ReadOptions)
-    test: bool = False
+    part: Literal["fit", "test"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +117,8 @@ def _listed_samples(
     """Samples of a sheet's recordings, what could not be read, and notes."""
     everything = read_listed(sheet, sheet.parent)
     chosen = one_per_patient(everything, choice.healthy, str(sheet))
-    if choice.test:
-        chosen = [row for row in chosen if is_of_test(row)]
+    if choice.part:
+        chosen = [row for row in chosen if is_of_test(row) == (choice.part == "test")]
     by_name = {row.file.stem: row for row in chosen}
     files = {row.file.stem: _file(row, folder) for row in chosen}
     present = [file for file in files.values() if file.exists()]
@@ -129,8 +131,8 @@ def _listed_samples(
     n_patients = len({row.patient for row in everything})
     note = f"{label}: {sheet.name} lists {len(everything)} recordings of {n_patients} people"
     if choice.healthy:
-        of_test = " of the test" if choice.test else ""
-        note += f"; {len(chosen)} healthy adults{of_test}, the first recording of each"
+        of_part = f" of the {choice.part}" if choice.part else ""
+        note += f"; {len(chosen)} healthy adults{of_part}, the first recording of each"
     else:
         note += "; the first recording of each"
         if healthy:

@@ -1,0 +1,134 @@
+"""A calibrated population: Gaussians in closed form, and candidates of a small heart."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from helpers.heart import activated_patient
+
+from einthoven.app.evaluation.realism import candidates as of_hearts
+from einthoven.app.evaluation.realism.calibration import calibrated, median_difference
+from einthoven.app.evaluation.realism.candidates import Candidates, candidates_of
+from einthoven.app.evaluation.realism.people import PeopleEcgs
+from einthoven.base.config import validate
+from einthoven.base.config.calibrated import write_draws
+from einthoven.base.core.errors import BadInput
+from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
+from einthoven.data.patient.stages import Ecg
+from einthoven.physics.ecg.features import FEATURES, TRACE_MS, FeatureRow
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
+
+NAMES = ("qrs_ms", "r_mv_v5", "p_ms")
+
+
+def people(values):
+    trace = np.zeros((12, len(TRACE_MS)))
+    rows = [FeatureRow(f"{k}", "recording", dict(zip(NAMES, row)), None, trace, None)
+            for k, row in enumerate(values)]  # fmt: skip
+    return PeopleEcgs.of_rows("people", rows)
+
+
+def wide_candidates(n_patients=60, n_draws=150, seed=1):
+    """Features of each patient about a mean of its own, wider than people and elsewhere."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(n_patients):
+        features = rng.normal([0.8, -0.5, k], [1.8, 1.6, 0.0], (n_draws, 3))
+        features[:, :2] += rng.normal(0.0, 0.3, 2)
+        found.append(Candidates(f"p{k:04d}", 0, features))
+    return found
+
+
+def test_chosen_candidates_are_distributed_like_people():
+    """People are N(0, 1), correlated by 0.6; candidates lie elsewhere and wider."""
+    rng = np.random.default_rng(3)
+    real = people(np.c_[rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 300), np.zeros(300)])
+    found = calibrated(wide_candidates(), real, 1)
+    assert np.abs(found.before[:, :2].mean(axis=0) - [0.8, -0.5]).max() < 0.5
+    np.testing.assert_allclose(found.after[:, :2].mean(axis=0), 0.0, atol=0.35)
+    assert median_difference(found.after[:, :2], _of_two(real)) < 0.2
+    assert median_difference(found.before[:, :2], _of_two(real)) > 0.4
+    assert (found.effective > 3).all()
+
+
+def _of_two(real):
+    return PeopleEcgs("people", real.names, NAMES[:2], real.features[:, :2], real.traces,
+                      real.sexes, real.rates, real.ages)  # fmt: skip
+
+
+def test_the_choice_is_that_of_the_seed_and_sees_no_p_wave():
+    rng = np.random.default_rng(3)
+    real = people(rng.normal(size=(100, 3)))
+    some = wide_candidates(12, 20)
+    found = calibrated(some, real, 1)
+    assert calibrated(some, real, 1).draws == found.draws
+    assert calibrated(some, real, 2).draws != found.draws
+    shifted = [Candidates(one.patient, 0, one.features + [0, 0, 50.0]) for one in some]
+    assert calibrated(shifted, real, 1).draws == found.draws
+
+
+def test_candidates_without_a_beat_are_never_chosen():
+    some = wide_candidates(12, 6)
+    for one in some:
+        one.features[[0, 2, 3, 4, 5]] = np.nan
+    real = people(np.random.default_rng(3).normal(size=(50, 3)))
+    assert set(calibrated(some, real, 1).draws.values()) == {1}
+    some[3].features[:] = np.nan
+    with pytest.raises(BadInput, match="p0003: no beat of its candidates could be measured"):
+        calibrated(some, real, 1)
+
+
+TIME = np.arange(-100.0, 500.0)
+
+
+@cache
+def patient():
+    return activated_patient()
+
+
+@pytest.fixture
+def fields(monkeypatch):
+    """Pseudo lead fields of electrodes all around."""
+    heart = patient().heart
+    away = np.random.default_rng(1).normal(size=(9, 3))
+    away *= 120.0 / np.linalg.norm(away, axis=1, keepdims=True)
+    grad = pseudo_lead_field_grad(heart.centroids, heart.points.mean(axis=0) + away, 0.2)
+    monkeypatch.setattr(of_hearts, "lead_fields_of", lambda *_: {"fem": grad})
+
+
+def config_with(draw, folder):
+    file = folder / f"{draw}.csv"
+    write_draws(file, {patient().name: draw})
+    return validate({"variation": {"people": True, "people_draws": str(file)},
+                     "purkinje": {"backend": "sites"}})  # fmt: skip
+
+
+def finished(config):
+    """The patient with the ECG of a config: the beat of its draw, and a P wave."""
+    drawn = of_hearts.person_of(config, patient().name)
+    ecg = of_hearts._ventricles(of_hearts._simulator(patient(), config), drawn, TIME)
+    ecg = ecg + 0.1 * np.exp(-(((TIME + 60) / 15) ** 2)) * np.linspace(0.5, 1, 12)[:, None]
+    return patient().with_stages(Ecg(
+        patient=patient().name, time=TIME, scenario=np.array(["sinus"]), lead=np.array(LEADS),
+        electrode_names=np.array(STANDARD_ELECTRODES), electrode_potential=np.zeros((1, 9, 600)),
+        ecg=ecg[None], cycle_length_ms=[900.0],
+    ))  # fmt: skip
+
+
+def test_candidates_do_not_depend_on_the_draw_that_the_run_had(tmp_path, fields):
+    one, other = (config_with(draw, tmp_path) for draw in (0, 2))
+    found = candidates_of(finished(one), one, 2)
+    again = candidates_of(finished(other), other, 2)
+    assert (found.own, again.own) == (0, 2) and found.features.shape == (3, len(FEATURES))
+    np.testing.assert_allclose(found.features, again.features, atol=1e-6)
+    p_ms = list(FEATURES).index("p_ms")
+    assert np.isfinite(found.features[:, p_ms]).all()
+    assert np.ptp(found.features[:, list(FEATURES).index("r_mv_v5")]) > 0.01
+
+
+def test_an_ecg_of_another_config_is_refused(tmp_path, fields):
+    one, other = (config_with(draw, tmp_path) for draw in (0, 2))
+    with pytest.raises(BadInput, match="differs by .* from that of its physiology in this config"):
+        candidates_of(finished(one), other, 1)
+    with pytest.raises(BadInput, match=r"variation.people: false"):
+        candidates_of(finished(one), validate({}), 1)
