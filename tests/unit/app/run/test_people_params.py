@@ -5,6 +5,7 @@ from helpers.rules import ROOT, params_of
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
+from einthoven.base.config.calibrated import write_draws
 from einthoven.base.config.people import people_conductivities
 from einthoven.base.config.traits import person_of
 
@@ -39,6 +40,24 @@ def test_conductivities_are_those_of_the_person(people):
         for rule, key in (("leadfield", "section"), ("ecg", "conductivity")):
             given = params_of(rule, people, patient=name, batch="0")[key]
             assert own.items() <= dict(given).items()
+
+
+def test_a_chosen_draw_reaches_all_rules_of_its_patient_and_no_other(people, tmp_path):
+    file = tmp_path / "draws.csv"
+    write_draws(file, {name: 5 * (name == "p0000") for name in people.everybody})
+    variation = {"people": True, "people_draws": str(file)}
+    chosen = plan_with(variation=variation, purkinje={"backend": "sites"},
+                       repolarisation={"field": "gradients"})  # fmt: skip
+    for rule, same in (("purkinje", False), ("activation", False), ("leadfield", False),
+                       ("ecg", False), ("mesh", True), ("fibers", True)):  # fmt: skip
+        one, other = (
+            params_of(rule, plan, patient="p0000", batch="0") for plan in (people, chosen)
+        )
+        assert (one == other) == same, rule
+        one, other = (
+            params_of(rule, plan, patient="p0001", batch="0") for plan in (people, chosen)
+        )
+        assert one == other, rule
 
 
 def test_recordings_are_made_of_everybody_if_wanted():
