@@ -5,8 +5,8 @@ sites, speeds and durations in the same body. Their sinus beats are simulated (a
 each), and one is drawn by weights that a classifier of candidates against recorded people gives.
 The file that is written goes into the config; the next run computes what it changes.
 
-    einthoven calibrate results --against ptb-xl --healthy --to config/people_draws.csv
-    # config: variation.people_draws: config/people_draws.csv
+    einthoven calibrate results --against ptb-xl --healthy --to people_draws.csv
+    # config: variation.people_draws: people_draws.csv
 """
 
 import argparse
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from einthoven.app.cli.options import config_of
-    from einthoven.app.evaluation.realism.calibration import calibrated, median_difference
+    from einthoven.app.evaluation.realism.calibrated_population import calibrated, median_difference
     from einthoven.app.evaluation.realism.candidates import all_candidates
     from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
     from einthoven.base.config.calibrated import write_draws

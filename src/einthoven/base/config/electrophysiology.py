@@ -167,7 +167,7 @@ class VariationSettings(Section):
     """Whether each patient's early sites, speeds, durations and intracellular conductivities are
     drawn from the joint distribution fitted to people's ECGs (docs/explanation/population.md)
     instead; the half-widths are then 0 and purkinje.backend is sites."""
-    people_draws: str = ""
+    people_draws: Annotated[str, Field(description="path of a file of draws, or empty")] = ""
     """CSV file of `einthoven calibrate` that names a draw for each patient; empty: the first."""
     cv_fiber: SpeedShare = 0.0
     """Relative half-width of activation.cv_fiber_mm_per_ms."""

@@ -71,7 +71,7 @@ class Simulator:
     forward: tuple[str, ...]
     activation: ActivationSettings
     gradients: GradientFields
-    """Of durations and plateaus."""
+    """Gradients of durations and plateaus."""
     _graphs: dict[tuple[str, ...], UnitSpeedGraph] = field(default_factory=dict)
 
     @classmethod

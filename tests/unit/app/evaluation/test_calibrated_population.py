@@ -7,7 +7,7 @@ import pytest
 from helpers.heart import activated_patient
 
 from einthoven.app.evaluation.realism import candidates as of_hearts
-from einthoven.app.evaluation.realism.calibration import calibrated, median_difference
+from einthoven.app.evaluation.realism.calibrated_population import calibrated, median_difference
 from einthoven.app.evaluation.realism.candidates import Candidates, candidates_of
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.base.config import validate

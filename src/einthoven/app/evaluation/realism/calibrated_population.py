@@ -31,7 +31,7 @@ LEAST_MEASURED = 0.5
 
 
 class Calibrated(NamedTuple):
-    """What was chosen."""
+    """Draws of a population, and their features."""
 
     draws: dict[str, int]
     """Patient -> number of its draw."""
