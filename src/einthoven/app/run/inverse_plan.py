@@ -9,6 +9,7 @@ from einthoven.app.run.methods import SurrogateMethod
 from einthoven.base.config.inverse import InverseSettings
 from einthoven.base.config.models import Config
 from einthoven.base.config.section import builtins_of
+from einthoven.base.core.errors import BadInput
 
 NETWORKS = frozenset({"ep-dl", "ep-dl-spatial", "ep-dl-spatiotemporal", "eand-arn"})
 SLOW = NETWORKS | {"activation", "variational"}
@@ -117,10 +118,19 @@ class InversePlan:
         return self.part(*(BEAT if "scenario" in special else PAPER)) | special
 
     def activation_of(self, wildcards: Any) -> list[str]:
-        """The activation that a problem is made of; those of Zhu 2025 need none."""
+        """The activation that a problem is made of; those of Zhu 2025 need none.
+
+        Raises:
+            BadInput: hearts have a scar or ischaemia, and the problem's cells would be healthy.
+        """
         special = self.problems[wildcards.problem]
         if "scenario" not in special:
             return []
+        if self.settings.substrate.enabled:
+            raise BadInput(
+                f"substrate.kind: {self.settings.substrate.kind}: the problems of target inverse "
+                "have healthy cells; set it to none in a run of its own for that target"
+            )
         return [f"results/patients/{self.patient}/activation_{special['scenario']}.npz"]
 
     def batch_of(self, wildcards: Any) -> list[list[float]]:

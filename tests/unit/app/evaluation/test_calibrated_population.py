@@ -7,7 +7,12 @@ import pytest
 from helpers.heart import activated_patient
 
 from einthoven.app.evaluation.realism import candidates as of_hearts
-from einthoven.app.evaluation.realism.calibrated_population import calibrated, median_difference
+from einthoven.app.evaluation.realism.calibrated_population import (
+    LEAST_LEFT,
+    calibrated,
+    median_difference,
+    ordinary,
+)
 from einthoven.app.evaluation.realism.candidates import Candidates, candidates_of
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.base.config import validate
@@ -54,6 +59,18 @@ def test_chosen_candidates_are_distributed_like_people():
 def _of_two(real):
     return PeopleEcgs("people", real.names, NAMES[:2], real.features[:, :2], real.traces,
                       real.sexes, real.rates, real.ages)  # fmt: skip
+
+
+def test_ordinary_candidates_are_those_within_the_range_of_people():
+    """Of 50 features of people 1 in 50 lies outside of 98 %; a candidate of SD 3 has 44 % there."""
+    rng = np.random.default_rng(3)
+    real = rng.normal(size=(200, 50))
+    features = np.concatenate([rng.normal(size=(40, 50)), rng.normal(0.0, 3.0, (40, 50))])
+    kept = ordinary(features, np.repeat([0, 1, 0, 1], 20), real)
+    assert kept[:40].mean() > 0.9 and not kept[40:].any()
+    kept = ordinary(features, np.repeat([0, 1], 40), real)
+    assert kept[40:].sum() == LEAST_LEFT  # the most ordinary ones of a patient without others
+    assert ordinary(real, np.zeros(200, int), real).mean() > 0.95
 
 
 def test_the_choice_is_that_of_the_seed_and_sees_no_p_wave():

@@ -8,6 +8,7 @@ from helpers.rules import RULES
 from einthoven.app.run.jobs import planned_jobs
 from einthoven.app.run.plan import Plan
 from einthoven.base.config.models import Config
+from einthoven.base.core.errors import BadInput
 
 WHO = SimpleNamespace(patient="p0001")
 FILE = "results/patients/p0001/substrate.npz"
@@ -48,3 +49,14 @@ def test_settings_are_those_of_the_patient():
                                   "operator_predict"])  # fmt: skip
 def test_rules_that_feel_it_wait_for_it(rule):
     assert "substrate=PLAN.diseased_of" in RULES[rule]
+
+
+def test_inverse_problems_of_a_beat_are_refused_where_cells_would_be_healthy():
+    usual, sick = plan().inverse, plan(kind="scar").inverse
+    beats = [name for name, special in usual.problems.items() if "scenario" in special]
+    for name in beats:
+        who = SimpleNamespace(problem=name)
+        assert usual.activation_of(who)[0].endswith(".npz")
+        with pytest.raises(BadInput, match=r"substrate.kind: scar: .* have healthy cells; set it"):
+            sick.activation_of(who)
+    assert beats and sick.activation_of(SimpleNamespace(problem="paper")) == []

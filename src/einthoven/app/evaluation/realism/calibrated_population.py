@@ -1,7 +1,8 @@
 """A calibrated population: of each patient's candidates the one that people's ECGs speak for.
 
-Populations of models are calibrated by keeping those that agree with recordings (Britton 2013,
-doi:10.1073/pnas.1304382110). Here the candidates of each anatomy are weighted, so that all chosen
+Populations of models are calibrated by keeping those that lie within the range of recordings
+(Britton 2013, doi:10.1073/pnas.1304382110). So does a candidate here: no more of its features than
+people's own may lie outside. Those of each anatomy that are left are weighted, so that all chosen
 ones together are distributed like people: the weights are ratios of densities, which a logistic
 classifier of weighted candidates against people estimates, round by round (Sugiyama 2012, Density
 Ratio Estimation in Machine Learning, ch. 4). One candidate is drawn by its weight.
@@ -26,6 +27,11 @@ from einthoven.base.core.seeds import generator
 ROUNDS, RATE, WEIGHT_L2 = 12, 0.7, 0.05
 """Rounds, share of a round's log-ratio that counts, and C of scikit-learn: chosen on halves of the
 people of the fit (docs/studies/2026-11-25-calibrated-population.md)."""
+RANGE = (0.01, 0.99)
+"""Quantiles of people within which a feature is ordinary."""
+ORDINARY, ALLOWANCE, LEAST_LEFT = 0.95, 0.02, 5
+"""A candidate may have as large a share of other features as this share of the people, and a little
+more; the most ordinary candidates of a patient stay in any case."""
 LEAST_MEASURED = 0.5
 """Least share of both groups in which a feature is measured."""
 
@@ -60,6 +66,7 @@ def calibrated(candidates: Sequence[Candidates], people: PeopleEcgs, seed: int) 
         if not usable[patient == number].any():
             raise BadInput(f"{one.patient}: no beat of its candidates could be measured")
     seen, weights = _compared(features[usable], people), np.zeros(len(features))
+    usable &= ordinary(features[:, seen], np.where(usable, patient, -1), people.features[:, seen])
     weights[usable] = candidate_weights(
         features[usable][:, seen], patient[usable], people.features[:, seen]
     )
@@ -93,6 +100,24 @@ def _compared(features: np.ndarray, people: PeopleEcgs) -> np.ndarray:
              for group in (features, people.features)]  # fmt: skip
     compared: np.ndarray = ventricular & found[0] & found[1]
     return compared
+
+
+def ordinary(features: np.ndarray, patient: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """[candidate] whether its features lie within the range of people as often as theirs.
+
+    Args:
+        features: [candidate, feature]. patient: [candidate] number of its patient.
+        people: [person, feature].
+    """
+    low, high = np.nanquantile(people, RANGE, axis=0)
+    outside, theirs = (
+        ((group < low) | (group > high)).mean(axis=1) for group in (features, people)
+    )
+    kept: np.ndarray = outside <= np.quantile(theirs, ORDINARY) + ALLOWANCE
+    for number in np.unique(patient):
+        rows = np.flatnonzero(patient == number)
+        kept[rows[np.argsort(outside[rows], kind="stable")[:LEAST_LEFT]]] = True
+    return kept
 
 
 def candidate_weights(features: np.ndarray, patient: np.ndarray, people: np.ndarray) -> np.ndarray:
