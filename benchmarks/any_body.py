@@ -95,6 +95,7 @@ class Judge:
             "pseudo_ecg_rel_l2": pseudo["ecg_rel_l2"],
             "in_distribution": check.get("in_distribution"),
             "reasons": check.get("reasons"),
+            **{f"expected_{key}": value for key, value in check.get("expected", {}).items()},
             "coverage_90": errors.get("coverage_90"),
             "ecg_coverage_90": ecg_coverage(ours, ecg.ecg),
             "mesh_edge_mm": HeartPoints.of_cells(patient).edge_mm,

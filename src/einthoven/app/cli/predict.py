@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _summary(found: "Prediction", name: str) -> str:
     """Lines with the check, the uncertainty, the scenarios and the times."""
+    from einthoven.base.metrics.predicted_error import PredictedError
+
     check, sd = found.out_of_distribution or {}, found.heart_sd_deg
     lines = [
         f"  {key:18s} {value:6.2f}  limit {check['limits'][key]:6.2f}"
@@ -92,6 +94,9 @@ def _summary(found: "Prediction", name: str) -> str:
     ]
     words = "in distribution" if check["in_distribution"] else "OUT OF DISTRIBUTION"
     stated = "" if sd is None else f", stated SD of directions {sd.mean():.1f} degrees"
+    if "expected" in check:
+        expected = PredictedError(**check["expected"])
+        stated += f"; angle error of the lead field: {expected.words('degrees')}"
     none = "none: no activation_*.npz beside the anatomy, and no coordinates to make one"
     scenarios = none if found.scenarios is None else ", ".join(found.scenarios)
     n = len(found.heart_grad)

@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import fdtri, gammaincinv, stdtrit
 
+from einthoven.base.metrics.predicted_error import SD, ErrorModel, PredictedError
+
 type Features = Any
 """Array of NumPy or tensor of torch, which this room does not import."""
 
@@ -29,6 +31,8 @@ class OutOfDistributionCheck:
 
     values: dict[str, float]
     limits: dict[str, float]
+    expected: PredictedError | None = None
+    """Error to expect of the prediction, degrees; None if no bodies with known errors tell it."""
     reasons: list[str] = field(init=False)
     """Measures that exceed their limit, in words; empty for a patient in distribution."""
 
@@ -44,18 +48,31 @@ class OutOfDistributionCheck:
 
     def with_sd(self, sd_deg: float, validation_deg: float) -> Self:
         """The check extended by the mean SD of an ensemble, relative to validation patients."""
-        limits = self.limits | {"sd_deg": SD_FACTOR * validation_deg}
-        return type(self)(self.values | {"sd_deg": sd_deg}, limits)
+        limits = self.limits | {SD: SD_FACTOR * validation_deg}
+        return type(self)(self.values | {SD: sd_deg}, limits)
+
+    def with_error(self, sd_deg: float, model: ErrorModel) -> Self:
+        """The check extended by the SD and the error to expect.
+
+        The limits are then those of the bodies whose errors the model knows: beyond them the stated
+        error is not founded.
+        """
+        limits = {key: model.limits.get(key, limit) for key, limit in self.limits.items()}
+        values = self.values | {SD: sd_deg}
+        return type(self)(values, limits | {SD: model.limits[SD]}, model.at(sd_deg))
 
     def to_json(self) -> dict[str, Any]:
         """The entry of metrics.json and of the attributes of code files."""
-        return {"in_distribution": self.in_distribution, "reasons": self.reasons,
-                "values": self.values, "limits": self.limits}  # fmt: skip
+        found = {"in_distribution": self.in_distribution, "reasons": self.reasons,
+                 "values": self.values, "limits": self.limits}  # fmt: skip
+        expected = {} if self.expected is None else {"expected": self.expected._asdict()}
+        return found | expected
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        return cls(dict(found["values"]), dict(found["limits"]))
+        expected = PredictedError(**found["expected"]) if "expected" in found else None
+        return cls(dict(found["values"]), dict(found["limits"]), expected)
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,12 +65,10 @@ class OperatorPredictor:
             begin = clock.perf_counter()
             grad, sd = self.operator.predict(inputs)
             end = clock.perf_counter()
-            check = self.operator.check(inputs)
+            check = self.operator.check(inputs, None if sd is None else float(sd.mean()))
             wanted = patient.has("activations") and len(self.operator.networks) > 1
             members = self._members(inputs, electrodes.names.tolist()) if wanted else None
             field_grad = self._at_field_samples(patient, electrodes, sigma) if field else None
-        if sd is not None:
-            check = check.with_sd(float(sd.mean()), self.operator.usual_sd_deg)
         return Prediction(
             heart_grad=_in_patient_frame(grad, anatomy, sigma),
             field_grad=field_grad,

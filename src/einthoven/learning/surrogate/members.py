@@ -9,6 +9,7 @@ import numpy as np
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
+from einthoven.base.metrics.predicted_error import ErrorModel
 from einthoven.base.metrics.reliability import calibration_factor, calibration_metrics
 
 MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
@@ -50,6 +51,8 @@ class Calibration(NamedTuple):
     """Mean calibrated SD of the validation patients."""
     ecg_factor: float
     """Factor on the SD of ECGs; equals `factor` if it was not fitted."""
+    error: ErrorModel | None = None
+    """Error to expect by the SD, if it was fitted to bodies with known errors."""
 
 
 def read_calibration(path: str | Path, n_members: int) -> Calibration:
@@ -66,7 +69,8 @@ def read_calibration(path: str | Path, n_members: int) -> Calibration:
         )
     factors = {"factor": found["factor"], "ecg_factor": found.get("ecg_factor", found["factor"])}
     checked = {key: between(f"{path}: {key}", f, 1e-3, 1e3) for key, f in factors.items()}
-    return Calibration(sd_deg=found["sd_deg"], **checked)
+    error = ErrorModel.from_json(found["error"], str(path)) if "error" in found else None
+    return Calibration(sd_deg=found["sd_deg"], **checked, error=error)
 
 
 def calibration_of(pairs: Iterable[ErrorAndSd], n_members: int) -> dict[str, Any]:

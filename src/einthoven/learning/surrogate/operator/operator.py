@@ -20,6 +20,7 @@ from torch import Tensor
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.threads import in_blocks
 from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
+from einthoven.base.metrics.predicted_error import ErrorModel
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files, read_calibration
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
 from einthoven.learning.surrogate.operator.operator_network import (
@@ -116,6 +117,7 @@ class OperatorEnsemble:
         factor: on the SD, from validation patients (1: uncalibrated).
         usual_sd_deg: mean calibrated SD of validation patients, if known.
         ecg_factor: likewise, on the SD of ECGs.
+        error: the error to expect by the SD, if known.
     """
 
     networks: tuple[IncidentOperator, ...]
@@ -123,6 +125,7 @@ class OperatorEnsemble:
     factor: float = 1.0
     usual_sd_deg: float = math.nan
     ecg_factor: float = 1.0
+    error: ErrorModel | None = None
 
     @classmethod
     def load(cls, files: Iterable[str | Path], uncertainty: str | Path | None = None) -> Self:
@@ -185,9 +188,14 @@ class OperatorEnsemble:
             raise BadInput("predicted gradients are not finite: weights or inputs out of range")
         return mean, self.factor * sd if len(self.networks) > 1 else None
 
-    def check(self, inputs: OperatorInputs) -> OutOfDistributionCheck:
-        """Out-of-distribution check of the heart; `with_sd` adds that of the ensemble's SD."""
-        return self.training_distribution.check(inputs)
+    def check(self, inputs: OperatorInputs, sd_deg: float | None = None) -> OutOfDistributionCheck:
+        """Out-of-distribution check of the heart, and of the ensemble's mean SD if it is given."""
+        found = self.training_distribution.check(inputs)
+        if sd_deg is None:
+            return found
+        if self.error is None:
+            return found.with_sd(sd_deg, self.usual_sd_deg)
+        return found.with_error(sd_deg, self.error)
 
 
 class _Member(NamedTuple):
