@@ -9,6 +9,7 @@ from helpers.heart import activated_patient
 from einthoven.app.evaluation.realism import candidates as of_hearts
 from einthoven.app.evaluation.realism.calibrated_population import (
     LEAST_LEFT,
+    ORDINARY,
     calibrated,
     median_difference,
     ordinary,
@@ -67,10 +68,10 @@ def test_ordinary_candidates_are_those_within_the_range_of_people():
     real = rng.normal(size=(200, 50))
     features = np.concatenate([rng.normal(size=(40, 50)), rng.normal(0.0, 3.0, (40, 50))])
     kept = ordinary(features, np.repeat([0, 1, 0, 1], 20), real)
-    assert kept[:40].mean() > 0.9 and not kept[40:].any()
+    assert kept[:40].mean() > 0.7 and not kept[40:].any()
     kept = ordinary(features, np.repeat([0, 1], 40), real)
     assert kept[40:].sum() == LEAST_LEFT  # the most ordinary ones of a patient without others
-    assert ordinary(real, np.zeros(200, int), real).mean() > 0.95
+    assert ordinary(real, np.zeros(200, int), real).mean() >= ORDINARY
 
 
 def test_the_choice_is_that_of_the_seed_and_sees_no_p_wave():

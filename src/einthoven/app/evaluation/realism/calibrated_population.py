@@ -29,9 +29,9 @@ ROUNDS, RATE, WEIGHT_L2 = 12, 0.7, 0.05
 people of the fit (docs/studies/2026-11-25-calibrated-population.md)."""
 RANGE = (0.01, 0.99)
 """Quantiles of people within which a feature is ordinary."""
-ORDINARY, ALLOWANCE, LEAST_LEFT = 0.95, 0.02, 5
-"""A candidate may have as large a share of other features as this share of the people, and a little
-more; the most ordinary candidates of a patient stay in any case."""
+ORDINARY, LEAST_LEFT = 0.9, 5
+"""A candidate may have no larger a share of other features than this share of the people have; so
+many of the most ordinary candidates of a patient stay in any case."""
 LEAST_MEASURED = 0.5
 """Least share of both groups in which a feature is measured."""
 
@@ -113,7 +113,7 @@ def ordinary(features: np.ndarray, patient: np.ndarray, people: np.ndarray) -> n
     outside, theirs = (
         ((group < low) | (group > high)).mean(axis=1) for group in (features, people)
     )
-    kept: np.ndarray = outside <= np.quantile(theirs, ORDINARY) + ALLOWANCE
+    kept: np.ndarray = outside <= np.quantile(theirs, ORDINARY)
     for number in np.unique(patient):
         rows = np.flatnonzero(patient == number)
         kept[rows[np.argsort(outside[rows], kind="stable")[:LEAST_LEFT]]] = True
