@@ -5,7 +5,7 @@ from helpers.rules import ROOT, params_of
 
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load, validate
-from einthoven.base.config.calibrated import write_draws
+from einthoven.base.config.calibrated import read_draws, write_draws
 from einthoven.base.config.people import people_conductivities
 from einthoven.base.config.traits import person_of
 
@@ -58,6 +58,12 @@ def test_a_chosen_draw_reaches_all_rules_of_its_patient_and_no_other(people, tmp
             params_of(rule, plan, patient="p0001", batch="0") for plan in (people, chosen)
         )
         assert one == other, rule
+
+
+def test_the_population_of_the_repository_has_a_draw_of_each_patient():
+    config = load(ROOT / "config/people.yaml")
+    draws = read_draws(ROOT / config.variation.people_draws)
+    assert list(draws) == Plan.of(config).patients and len(set(draws.values())) > 20
 
 
 def test_recordings_are_made_of_everybody_if_wanted():
