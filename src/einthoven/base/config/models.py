@@ -27,6 +27,7 @@ from einthoven.base.config.learning import (
     RefractionSettings,
 )
 from einthoven.base.config.recording import UNRECORDED, RecordingSettings
+from einthoven.base.config.reproduction import ReproductionSettings
 from einthoven.base.config.scenarios import (
     BUILT_IN,
     CHOICES,
@@ -316,6 +317,7 @@ class Config(Section):
     inverse: InverseSettings = InverseSettings()
     imaging: ImagingSettings = ImagingSettings()
     imaging_training: ImagingTrainingSettings = ImagingTrainingSettings()
+    reproduction: ReproductionSettings = ReproductionSettings()
 
     @model_validator(mode="after")
     def _covariates_know_the_atlas(self) -> Self:
