@@ -50,7 +50,9 @@ rule reproduction_zhu:
         section=PLAN.part(
             "reproduction", ["experiments", "geometry", "n_heart_nodes", "steps"]
         ),
-        source=source("reproduction_zhu"),
+        source=source(
+            "reproduction_zhu", "einthoven.inverse.baselines.networks.network_methods"
+        ),
     message:
         "Networks of Zhu 2025, repeat {wildcards.repeat}"
     script:

@@ -29,7 +29,7 @@ TIMELESS: tuple[ImagingNetworkName, ...] = ("conditioned", "posterior")
 """Networks that are trained on split recorded."""
 
 
-class FixedSite(Section):
+class PatternSiteSettings(Section):
     """A site of stimulation in ventricular coordinates (Cobiveco), the same on every heart."""
 
     z: Annotated[float, Field(ge=0, le=1)]
@@ -59,7 +59,7 @@ class ImagingSettings(Section):
     paced_share: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Share of beats that start at one, two or three sites of either ventricle, at any depth."""
     fixed_sites: dict[
-        FixedPattern, Annotated[list[FixedSite], Field(min_length=1, max_length=3)]
+        FixedPattern, Annotated[list[PatternSiteSettings], Field(min_length=1, max_length=3)]
     ] = {}
     """Name of a pattern -> its sites: paced beats have one of these patterns, all equally frequent,
     the same on all hearts, in place of sites that are drawn anew for each beat; with it `patterns`

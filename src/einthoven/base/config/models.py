@@ -390,10 +390,7 @@ class Config(Section):
         if unknown := sorted(set(self.atria.scenarios or []) - self.known_scenarios.keys()):
             raise ValueError(f"atria.scenarios: unknown {', '.join(unknown)}")
         if missing := sorted(self.recording.named - set(self.ecg.scenarios)):
-            raise ValueError(
-                f"recording: {', '.join(missing)} must also be in ecg.scenarios, which makes "
-                "the beat"
-            )
+            raise ValueError(f"recording: add {', '.join(missing)} to ecg.scenarios, its beats")
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
                 f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.config.electrophysiology import EarlySiteSettings
-from einthoven.base.config.imaging import FixedSite, ImagingSettings
+from einthoven.base.config.imaging import ImagingSettings, PatternSiteSettings
 from einthoven.base.config.people import (
     derived,
     everyone,
@@ -58,7 +58,7 @@ class StimulusSite:
         return cls(z, phi, float(rng.choice(DEPTHS)), -1.0 if in_lv else 1.0)
 
     @classmethod
-    def of(cls, site: FixedSite) -> Self:
+    def of(cls, site: PatternSiteSettings) -> Self:
         """The site of a section."""
         return cls(site.z, math.radians(site.phi_deg), site.rho, float(site.nu), site.time_ms)
 
