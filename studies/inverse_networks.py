@@ -301,12 +301,22 @@ def main() -> None:
         parser.error("--figures needs --experiments noise")
     study = Study.of(args)
     settings = {key: value for key, value in vars(args).items() if key not in ("json", "figures")}
-    rows = summary(reported(trial) for trial in study.trials())
+    trials: list[Trial] = []
+
+    def keep(**more: Any) -> dict[str, Any]:
+        """Write what is known so far: a run that is stopped keeps its fits."""
+        rows = summary(trials)
+        if args.json:
+            write_json(args.json, {"settings": settings | {"data": str(args.data)},
+                                   "experiments": rows, **more})  # fmt: skip
+        return rows
+
+    for trial in study.trials():
+        trials.append(reported(trial))
+        keep()
     bad = study.bad_initialisations()
     print("bad initialisations", bad)
-    if args.json:
-        write_json(args.json, {"settings": settings | {"data": str(args.data)},
-                               "experiments": rows, "bad_initialisations": bad})  # fmt: skip
+    rows = keep(bad_initialisations=bad)
     if args.figures:
         figures(study, rows["noise"], args.figures)
 
