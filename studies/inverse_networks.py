@@ -5,7 +5,8 @@
 DATA has dalhousie/dalepi.pts and daltorso.pts. Mean and SD over `--repeats`: ways to differentiate
 (figure 6), neurons (7), NN1 to NN6 (8), noise (9, with Tikhonov and STRE), lambda (table III), and
 how many of 30 initialisations are bad (table II). `convergence` has EAND-ARN with fewer and more
-steps: what still changes there has not converged elsewhere. FOLDER gets figures 9, 10 and 11, the
+steps: what still changes there has not converged elsewhere; `start` has it from random weights, as
+published, beside the wave at STRE's times. FOLDER gets figures 9, 10 and 11, the
 latter two of the first repeat. With other `--nodes` than the paper's 1,094 the wave has a diffusion
 by which its front spans as many edges. STRE, whose times networks start from, is computed once per
 noise for all of them; its seconds are in its own row.
@@ -78,6 +79,8 @@ class Run(NamedTuple):
     noise: float = 0.01
     share: float = 1.0
     """Number of steps."""
+    random_weights: bool = False
+    """Whether it starts from random weights, as published, in place of a wave at STRE's times."""
 
 
 def experiments() -> dict[str, dict[str, Run]]:
@@ -95,6 +98,11 @@ def experiments() -> dict[str, dict[str, Run]]:
         },
         "lambda": {f"{value:g}": Run(ep_weight=value) for value in LAMBDAS},
         "convergence": {f"{share:g} of the steps": Run(share=share) for share in (0.5, 1, 2)},
+        "start": {
+            "wave at STRE's times": Run(),
+            "random weights": Run(random_weights=True),
+            "random weights, four times the steps": Run(random_weights=True, share=4),
+        },
         "noise": {
             f"{kind.name} {noise:g}": Run(kind, shape, noise=noise)
             for kind, shape in ((EpDl, NETWORKS["NN5"]), (EandArn, NETWORKS["NN6"]))
@@ -164,7 +172,8 @@ class Study:
         )  # fmt: skip
         return run.kind(
             architecture=run.architecture, ep_weight=run.ep_weight, model=self.model,
-            start=Known(self.classical("stre", noise, repeat)), recipe=recipe, seed=repeat,
+            start=None if run.random_weights else Known(self.classical("stre", noise, repeat)),
+            recipe=recipe, seed=repeat,
         )  # fmt: skip
 
     def network(self, run: Run, repeat: int) -> dict[str, float]:
@@ -172,13 +181,13 @@ class Study:
         key = run, repeat
         if key not in self.found:
             estimate = self.fit(self.method(run, run.noise, repeat), run.noise, repeat)
-            kept = estimate.potentials if repeat == 0 else None
+            kept = estimate.potentials if repeat == self.args.first else None
             self.found[key] = numbers(self.problem, estimate), kept
         return self.found[key][0]
 
     def trials(self) -> Iterator[Trial]:
         """All rows, classical ones first."""
-        for repeat in range(self.args.repeats):
+        for repeat in range(self.args.first, self.args.first + self.args.repeats):
             for noise in NOISES if "noise" in self.args.experiments else ():
                 for name in CLASSICAL:
                     self.classical(name, noise, repeat)
@@ -215,9 +224,9 @@ def estimates_of(study: Study) -> dict[str, dict[float, np.ndarray]]:
     found: dict[str, dict[float, np.ndarray]] = {}
     for noise in NOISES:
         for name in CLASSICAL:
-            found.setdefault(name, {})[noise] = study.classical(name, noise, 0)
+            found.setdefault(name, {})[noise] = study.classical(name, noise, study.args.first)
     for run in experiments()["noise"].values():
-        found.setdefault(run.kind.name, {})[run.noise] = study.found[run, 0][1]
+        found.setdefault(run.kind.name, {})[run.noise] = study.found[run, study.args.first][1]
     return found
 
 
@@ -280,6 +289,7 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="+", default=list(experiments()),
                         choices=experiments())  # fmt: skip
     parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first repeat")
     parser.add_argument("--nodes", type=int, default=N_HEART)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--start-steps", type=int, default=1500)
@@ -291,12 +301,22 @@ def main() -> None:
         parser.error("--figures needs --experiments noise")
     study = Study.of(args)
     settings = {key: value for key, value in vars(args).items() if key not in ("json", "figures")}
-    rows = summary(reported(trial) for trial in study.trials())
+    trials: list[Trial] = []
+
+    def keep(**more: Any) -> dict[str, Any]:
+        """Write what is known so far: a run that is stopped keeps its fits."""
+        rows = summary(trials)
+        if args.json:
+            write_json(args.json, {"settings": settings | {"data": str(args.data)},
+                                   "experiments": rows, **more})  # fmt: skip
+        return rows
+
+    for trial in study.trials():
+        trials.append(reported(trial))
+        keep()
     bad = study.bad_initialisations()
     print("bad initialisations", bad)
-    if args.json:
-        write_json(args.json, {"settings": settings | {"data": str(args.data)},
-                               "experiments": rows, "bad_initialisations": bad})  # fmt: skip
+    rows = keep(bad_initialisations=bad)
     if args.figures:
         figures(study, rows["noise"], args.figures)
 

@@ -37,6 +37,7 @@ the defaults below, an unknown key or a value out of range is an error before an
 | `fine.yaml` | the finest meshes |
 | `any_body.yaml` | a family as wide as people, for the operator |
 | `people.yaml` | healthy people: physiology fitted to recorded ECGs |
+| `landajuela.yaml` | beats after the design of Landajuela 2022: few hearts, fixed patterns |
 | `paper.yaml` | the sizes of the papers |
 """
 

@@ -218,6 +218,49 @@ def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
     np.testing.assert_allclose(low, field, atol=1e-6)
 
 
+FIXED = ImagingSettings(
+    patterns=["sinus", "lbbb"], paced_share=0.5,
+    fixed_sites={
+        "apex": [{"z": 0.1, "phi_deg": 90.0, "rho": 1.0}],
+        "both": [{"z": 0.2, "phi_deg": 0.0, "nu": 1}, {"z": 0.6, "phi_deg": -180, "time_ms": 30}],
+    },
+)  # fmt: skip
+
+
+def test_fixed_sites_are_the_same_on_all_hearts_and_as_frequent_as_asked():
+    cases = [*draw_beats(FIXED, "p0001", 200), *draw_beats(FIXED, "p0002", 200)]
+    names, count = np.unique([case.pattern for case in cases], return_counts=True)
+    assert names.tolist() == ["apex", "both", "lbbb", "sinus"]
+    np.testing.assert_allclose(count / len(cases), 0.25, atol=0.07)  # SD 0.022
+    sites = {case.pattern: set() for case in cases}
+    for case in cases:
+        sites[case.pattern].add(case.sites)
+    assert {name: len(found) for name, found in sites.items()} == dict.fromkeys(names, 1)
+    (apex,), (both,) = sites["apex"], sites["both"]
+    np.testing.assert_allclose(
+        [apex[0].z, apex[0].phi, apex[0].rho, apex[0].nu], [0.1, np.pi / 2, 1.0, -1.0]
+    )
+    assert [site.time_ms for site in both] == [0.0, 30.0] and both[0].nu == 1
+    assert len({case.sigma_il for case in cases}) == len(cases)
+    found = Simulations.of(simulator(), draw_beats(FIXED, "p0001", 40), "train", {})
+    nodes = found.parameters[found.pattern == "apex"][:, -6 * MAX_SITES :]
+    assert len(nodes) > 1
+    np.testing.assert_array_equal(nodes, np.repeat(nodes[:1], len(nodes), axis=0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"patterns": ["sinus", "paced-1"]}, "patterns has paced ones"),
+        ({"patterns": ["sinus"], "people": True}, "not with imaging.people"),
+        ({"patterns": ["sinus"], "fixed_sites": {"sinus": [{"z": 0, "phi_deg": 0}]}}, "same name"),
+    ],
+)
+def test_fixed_sites_that_contradict_the_rest_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        ImagingSettings(**{"fixed_sites": {"apex": [{"z": 0, "phi_deg": 0}]}} | wrong)
+
+
 USUAL_NOISE = RecordingSettings().model_dump()
 
 

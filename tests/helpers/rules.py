@@ -10,6 +10,7 @@ from typing import Any
 
 from einthoven.app.run.methods import SurrogateMethod
 from einthoven.app.run.plan import PLACED, REBUILT, Plan
+from einthoven.app.run.reproduction import Reproduction
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = re.compile(r"^rule (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
@@ -67,6 +68,8 @@ def _names(plan: Plan) -> dict[str, Any]:
         "PLACED": PLACED, "REBUILT": REBUILT, "ancient": lambda files: files,
         "directory": str, "report": lambda file, **_: file, "source": lambda *_: "",
         "source_of_fit": lambda _: "", "publication_sources": dict,
+        "REPRODUCTION": Reproduction(plan.config), "command": lambda: "snakemake reproduction",
+        "WORKFLOW": ROOT / "workflow", "GEOMETRY": Path("dalhousie"),
     }  # fmt: skip
 
 

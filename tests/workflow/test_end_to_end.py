@@ -3,12 +3,16 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.workflow import CI, ORPHANS, planned, snakemake
+from helpers.rules import play
+from helpers.workflow import CI, ORPHANS, ROOT, planned, snakemake
 
 from einthoven.app.cli import main as einthoven
+from einthoven.app.run.plan import Plan
+from einthoven.base.config import load
 from einthoven.base.core.files import load_arrays
 from einthoven.data.dataset.loaders import open_group
 
@@ -85,6 +89,21 @@ def test_sinus_ecg_of_the_test_patient_is_physiological(finished):
     share = during.max(axis=1) / np.ptp(during, axis=1)
     assert share[0] < 0.5 < share[5] and np.corrcoef(np.arange(6), share)[0, 1] > 0.7
     assert np.all((np.ptp(during, axis=1) > 0.5) & (np.ptp(during, axis=1) < 5.0))  # mV
+
+
+def test_the_record_of_a_paper_has_what_the_page_shows(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished)
+    plan = Plan.of(load(finished / "config/ci.yaml"))
+    found = Path(play("reproduction_record", plan, paper="dokuchaev-2026")[0])
+    record = json.loads(found.read_text())
+    papers = json.loads((ROOT / "docs/results/reproduction/papers.json").read_text())["papers"]
+    rows = next(paper["rows"] for paper in papers if paper["paper"] == "dokuchaev-2026")
+    methods = tuple(f"report/methods/{method}/" for method in plan.methods)
+    shown = {row[column] for row in rows for column in ("theirs", "ours") if column in row}
+    expected = {key for key in shown if key.startswith(methods)}
+    assert expected and expected <= set(record["values"])
+    assert record["seconds"] > 0 and len(record["config_sha256"]) == 12
+    found.unlink()
 
 
 def store(folder):

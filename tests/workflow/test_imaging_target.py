@@ -64,3 +64,31 @@ def test_a_corpus_reads_back(simulations):
     off = (found.ecg("pseudo") - made_up.ecg("pseudo"))[:, INDEPENDENT_ROWS]
     assert 0 < np.abs(off).max() < 0.00051, "whole microvolts"
     assert np.array_equal(found.activation_time, made_up.activation_time)
+
+
+def test_the_record_of_a_paper_has_networks_and_nearest_beats(simulations, tmp_path, monkeypatch):
+    section = load(ROOT / "config/landajuela.yaml").imaging_training.model_dump(mode="json")
+    section |= {"networks": ["conditioned"], "conditioned_epochs": 1, "conditioned_width": 32,
+                "left_out_pattern": "lbbb", "precision": 32}  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    files, models = sorted(simulations.glob("*.npz")), []
+    for name in ("conditioned_anatomy", "conditioned_pattern"):
+        models.append(tmp_path / name / "model.safetensors")
+        params = SimpleNamespace(training=name, section=section)
+        script("imaging_train").main(files, SimpleNamespace(model=models[-1]), params, LOG)
+    job, params = (
+        SimpleNamespace(simulations=files, models=models),
+        SimpleNamespace(section=section),
+    )
+    script("imaging_evaluate").main(job, ["metrics.json"], params, LOG)
+    script("reproduction_nearest").main(files, ["nearest.json"], params, LOG)
+    sources = {"imaging": ["metrics.json"], "nearest": ["nearest.json"]}
+    params = SimpleNamespace(paper="landajuela-2022", sources=sources, folder=str(tmp_path),
+                             command="snakemake reproduction", config_sha256="0" * 12)  # fmt: skip
+    script("reproduction_record").main(None, ["record.json"], params, LOG)
+    record = json.loads((tmp_path / "record.json").read_text())
+    papers = json.loads((ROOT / "docs/results/reproduction/papers.json").read_text())["papers"]
+    rows = next(paper["rows"] for paper in papers if paper["paper"] == "landajuela-2022")
+    keys = {row[column] for row in rows for column in ("ours", "floor") if column in row}
+    assert len(keys) > 10 and keys <= set(record["values"])
+    assert record["commit"] == "unknown" and record["seconds"] == 0

@@ -79,6 +79,14 @@ def test_the_target_imaging_trains_all_networks_of_the_config(copy):
     assert "report" not in jobs
 
 
+def test_the_target_reproduction_makes_a_record_of_each_paper(copy):
+    jobs = planned(copy, "--configfile", "config/ci.yaml", "--", "reproduction")
+    config = load(ROOT / "config/ci.yaml")
+    assert jobs["reproduction_record"] == len(config.reproduction.papers) == 2
+    assert jobs["reproduction_nearest"] == jobs["imaging_evaluate"] == jobs["evaluate"] == 1
+    assert "reproduction_zhu" not in jobs and "report" not in jobs
+
+
 @pytest.fixture(scope="module")
 def inputs(made_up):
     """Output file -> input files, of every job of the changed config."""

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 from snakemake.utils import update_config
@@ -8,6 +9,7 @@ from einthoven.app.run.forks import fork_scripts
 from einthoven.app.run.methods import SurrogateMethod
 from einthoven.app.run.monitor.forecast import foresee
 from einthoven.app.run.plan import PLACED, REBUILT
+from einthoven.app.run.reproduction import Reproduction
 from einthoven.app.run.start import drop_default_rate_limit, plan_or_exit
 from einthoven.app.run.start import typed, warn_without_metadata
 
@@ -31,6 +33,8 @@ wildcard_constraints:
     member="(member[1-9][0-9]*/)?",
     problem="[a-z0-9-]+",
     method="[a-z0-9-]+",
+    paper="[a-z]+-[0-9]+",
+    repeat="[0-9]+",
 
 
 def source(script, *modules):
@@ -57,3 +61,12 @@ def growing(amount):
         return amount * attempt
 
     return resource
+
+
+def command():
+    """What is typed for the target `reproduction` with this config."""
+    settings = workflow.config_settings
+    files = [os.path.relpath(path) for path in settings.configfiles]
+    words = ["snakemake reproduction", *(f"--configfile {file}" for file in files[:1])]
+    changes = [f"'{key}={json.dumps(value)}'" for key, value in settings.config.items()]
+    return " ".join([*words, *files[1:], *(["--config", *changes] if changes else [])])

@@ -10,6 +10,7 @@ from einthoven.base.config.section import Count, Section, Seed
 
 Pattern = Literal["sinus", "lbbb", "rbbb", "lafb", "lpfb", "paced-1", "paced-2", "paced-3"]
 PATTERNS: tuple[str, ...] = get_args(Pattern)
+FixedPattern = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 ForwardName = Literal["fem", "operator", "pseudo"]
 Pair = Field(min_length=2, max_length=2)
 Delays = Annotated[list[Annotated[float, Field(ge=0, le=200)]], Pair]
@@ -28,6 +29,21 @@ TIMELESS: tuple[ImagingNetworkName, ...] = ("conditioned", "posterior")
 """Networks that are trained on split recorded."""
 
 
+class PatternSiteSettings(Section):
+    """A site of stimulation in ventricular coordinates (Cobiveco), the same on every heart."""
+
+    z: Annotated[float, Field(ge=0, le=1)]
+    """Apicobasal coordinate: 0 apex, 1 base."""
+    phi_deg: Annotated[float, Field(ge=-180, le=180)]
+    """Angle: 0 mid-septum, 90 anterior, +-180 lateral, -90 inferior."""
+    rho: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Depth: 0 endocardium, 1 epicardium."""
+    nu: Literal[-1, 1] = -1
+    """LV with the septum (-1), or free wall of the RV (1)."""
+    time_ms: Annotated[float, Field(ge=0, le=200)] = 0.0
+    """After the first activation."""
+
+
 class ImagingSettings(Section):
     """Simulated beats of `snakemake imaging`; docs/explanation/simulated-beats.md.
 
@@ -42,6 +58,12 @@ class ImagingSettings(Section):
     ]  # fmt: skip
     paced_share: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Share of beats that start at one, two or three sites of either ventricle, at any depth."""
+    fixed_sites: dict[
+        FixedPattern, Annotated[list[PatternSiteSettings], Field(min_length=1, max_length=3)]
+    ] = {}
+    """Name of a pattern -> its sites: paced beats have one of these patterns, all equally frequent,
+    the same on all hearts, in place of sites that are drawn anew for each beat; with it `patterns`
+    has no paced ones."""
     sinus_share: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of sinus among the other beats; null: all their patterns are equally frequent."""
     people: bool = False
@@ -90,6 +112,14 @@ class ImagingSettings(Section):
             if values[0] > values[1]:
                 raise ValueError(f"imaging.{name}: {values[0]:g} is more than {values[1]:g}")
         paced = [pattern.startswith("paced") for pattern in self.patterns]
+        if self.fixed_sites and (any(paced) or set(self.fixed_sites) & set(self.patterns)):
+            raise ValueError(
+                "imaging.fixed_sites: patterns has paced ones too, or one of the same name; "
+                "leave there what is conducted"
+            )
+        if self.fixed_sites and self.people:
+            raise ValueError("imaging.fixed_sites: not with imaging.people; switch one off")
+        paced += [True] * len(self.fixed_sites)
         if (self.paced_share > 0 and not any(paced)) or (self.paced_share < 1 and all(paced)):
             raise ValueError(
                 f"imaging.paced_share = {self.paced_share:g}: patterns has no other beats"

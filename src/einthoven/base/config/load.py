@@ -156,6 +156,10 @@ def render(config: Config, title: str) -> str:
                         for row in values[key])  # fmt: skip
                 lines += [f"  {key}:", *(f"    - {row}" for row in rows)]
                 continue
+            if key == "fixed_sites" and values[key]:  # too long for one line
+                named = (f"    {name}: {yaml_value(sites)}" for name, sites in values[key].items())
+                lines += [f"  {key}:", *named]
+                continue
             text = f"  {key}: {yaml_value(values[key])}"
             allowed = hint(its_schema)
             lines.append(f"{text:<34}  # {allowed}" if allowed else text)

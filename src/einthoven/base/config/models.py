@@ -27,6 +27,7 @@ from einthoven.base.config.learning import (
     RefractionSettings,
 )
 from einthoven.base.config.recording import UNRECORDED, RecordingSettings
+from einthoven.base.config.reproduction import ReproductionSettings
 from einthoven.base.config.scenarios import (
     BUILT_IN,
     CHOICES,
@@ -316,6 +317,7 @@ class Config(Section):
     inverse: InverseSettings = InverseSettings()
     imaging: ImagingSettings = ImagingSettings()
     imaging_training: ImagingTrainingSettings = ImagingTrainingSettings()
+    reproduction: ReproductionSettings = ReproductionSettings()
 
     @model_validator(mode="after")
     def _covariates_know_the_atlas(self) -> Self:
@@ -388,10 +390,7 @@ class Config(Section):
         if unknown := sorted(set(self.atria.scenarios or []) - self.known_scenarios.keys()):
             raise ValueError(f"atria.scenarios: unknown {', '.join(unknown)}")
         if missing := sorted(self.recording.named - set(self.ecg.scenarios)):
-            raise ValueError(
-                f"recording: {', '.join(missing)} must also be in ecg.scenarios, which makes "
-                "the beat"
-            )
+            raise ValueError(f"recording: add {', '.join(missing)} to ecg.scenarios, its beats")
         if missing := sorted(set(self.inverse.scenarios or []) - set(self.ecg.scenarios)):
             raise ValueError(
                 f"inverse.scenarios: {', '.join(missing)} must also be in ecg.scenarios, "

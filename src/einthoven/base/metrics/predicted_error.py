@@ -23,7 +23,7 @@ LEAST_BODIES, LEAST_CLASSES = 20, 2
 
 
 class PredictedError(NamedTuple):
-    """What error to expect."""
+    """Error to expect, with an interval."""
 
     expected: float
     """Median, and below limits of an interval of `LEVEL`, in the unit of the errors."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from einthoven.base.config.electrophysiology import EarlySiteSettings
-from einthoven.base.config.imaging import ImagingSettings
+from einthoven.base.config.imaging import ImagingSettings, PatternSiteSettings
 from einthoven.base.config.people import (
     derived,
     everyone,
@@ -57,6 +57,11 @@ class StimulusSite:
         z, phi = rng.uniform(LOWEST_Z, HIGHEST_Z), rng.uniform(-width, width)
         return cls(z, phi, float(rng.choice(DEPTHS)), -1.0 if in_lv else 1.0)
 
+    @classmethod
+    def of(cls, site: PatternSiteSettings) -> Self:
+        """The site of a section."""
+        return cls(site.z, math.radians(site.phi_deg), site.rho, float(site.nu), site.time_ms)
+
     @property
     def columns(self) -> tuple[float, ...]:
         """Values in the order of `SITE_COLUMNS`."""
@@ -69,7 +74,7 @@ class BeatParameters:
     """One beat; speeds in mm/ms, conductivities in S/m."""
 
     pattern: str
-    """Sinus, a block of `config.scenarios.BUILT_IN`, or paced-1 to paced-3."""
+    """Sinus, a block of `config.scenarios.BUILT_IN`, paced-1 to paced-3, or of `fixed_sites`."""
     sites: tuple[StimulusSite, ...] = ()
     """Sites of stimulation, N of them for pattern paced-N."""
     cv_fiber: float = 0.45
@@ -99,14 +104,18 @@ class BeatParameters:
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
         """A random beat within the section's ranges, or of a random person."""
         paced = rng.random() < section.paced_share
-        choices = [name for name in section.patterns if (name not in BUILT_IN) == paced]
+        known = [*section.patterns, *section.fixed_sites]
+        choices = [name for name in known if (name not in BUILT_IN) == paced]
         pattern = str(rng.choice(choices, p=None if paced else _shares(section, choices)))
         low, high = np.array(list(section.ranges.values())).T
         drawn = dict(zip(section.ranges, rng.uniform(low, high).tolist()))
         shortest, longest = section.site_delay_ms
         delays = [0.0, *np.sort(rng.uniform(shortest, longest, MAX_SITES - 1)).tolist()]
         sites = tuple(replace(StimulusSite.draw(rng), time_ms=delay) for delay in delays)
-        sites = sites[: int(pattern[-1])] if paced else ()
+        if pattern in section.fixed_sites:
+            sites = tuple(StimulusSite.of(site) for site in section.fixed_sites[pattern])
+        else:
+            sites = sites[: int(pattern[-1])] if paced else ()
         if section.people:
             drawn = derived(everyone().draw(rng)) | shipped_plateaus().draw(rng)
             return cls.of_person(pattern, drawn, sites)

@@ -127,6 +127,9 @@ def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
         "imaging_simulate",
         "imaging_train",
         "imaging_evaluate",
+        "reproduction_nearest",
+        "reproduction_record",
+        "reproduction_zhu",
         *plan.inverse.jobs,
     }
     assert set(planned_jobs(plan)) == set(asked) - own_targets and own_targets < set(asked)

@@ -102,7 +102,9 @@ TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surr
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
 SHIPPED = {"imaging_simulate"}
 """Scripts that use the shipped model, of whatever kind it is."""
-IMAGING = {"imaging_train", "imaging_evaluate"}
+TRAINS = {"imaging_train", "imaging_evaluate"}
+"""Scripts of the networks that image."""
+IMAGING = TRAINS | {"reproduction_nearest"}
 """Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
 P_WAVE = {"ecg", "predict", "operator_predict", "inverse_operators", "published"}
@@ -135,7 +137,7 @@ REACHES = {
     | IMAGING
     | {"imaging_simulate"},
     "imaging/inputs/points.py": {"imaging_simulate"} | IMAGING,
-    "imaging/networks/trunk.py": IMAGING,
+    "imaging/networks/trunk.py": TRAINS,
     "physics/electrophysiology/purkinje/growth.py": {"purkinje", "imaging_simulate"} | IMAGING,
     "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING | P_WAVE,
     "physics/electrophysiology/atria/shells.py": P_WAVE,
@@ -155,7 +157,7 @@ REACHES = {
     "data/dataset/checker.py": {"consolidate", "published"},
     "base/metrics/surfaces.py": {"reconstruct"},
     "learning/encoders/deepsdf/auto_decoder.py": TRAINED | SHIPPED,
-    "numerics/training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | IMAGING,
+    "numerics/training/loop.py": TRAINED | (OPERATOR - {"operator_predict"}) | SHIPPED | TRAINS,
     "learning/surrogate/refraction.py": {
         "predict",
         "search",
@@ -166,7 +168,7 @@ REACHES = {
     "learning/surrogate/operator/operator_network.py": OPERATOR | SHIPPED,
     "numerics/bem/incident.py": OPERATOR | SHIPPED | {"predict"},  # under the atria
     "base/plots/scene.py": {"first", "report"},
-    "base/core/files.py": ALL,
+    "base/core/files.py": ALL - {"reproduction_zhu"},  # a study writes its file
     "base/core/log.py": set(),
     "app/run/job.py": set(),
     "app/run/records.py": set(),

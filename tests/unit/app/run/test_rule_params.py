@@ -35,7 +35,8 @@ FELT = {
 """Rule -> the drawn settings among its parameters; no other rule of one patient has any."""
 WILDCARDS = {"batch": "0", "encoder": "pca", "model": "refraction", "problem": "sinus",
              "method": "tikhonov-0", "chunk": "c0", "imported": "anna", "member": "",
-             "training": "conditioned_anatomy"}  # fmt: skip
+             "training": "conditioned_anatomy", "paper": "zhu-2025",
+             "repeat": "0"}  # fmt: skip
 OF_EXAMPLE = {"inverse_problem", "report"}
 """Rules of one patient without a wildcard for it."""
 

@@ -14,7 +14,7 @@ from einthoven.base.config.load import render, schema
 from einthoven.base.core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[4]
-CONFIGS = ("config", "paper", "fine", "ci", "any_body", "people")
+CONFIGS = ("config", "paper", "fine", "ci", "any_body", "people", "landajuela")
 REMEDY = "run: einthoven config > config/config.yaml; einthoven schema > config/schema.json"
 
 
