@@ -2,7 +2,7 @@
 
     python studies/any_body_patients.py CONFIG WIDE --patients 0 60 --splits train --keep
     python studies/fit_error_model.py WIDE/patients --config CONFIG
-    python studies/fit_error_model.py WIDE/patients --config CONFIG --rows ROWS.csv --write
+    python studies/fit_error_model.py WIDE/patients --config CONFIG --json ROWS.json --write
 
 The bodies are of section augmentation with other seeds than those of the training, and have solved
 lead fields. Errors are mean angles in the heart, of nine electrodes, against these; the SD is the
@@ -11,7 +11,6 @@ is printed alone; with it the entry goes into the model's folder and its card.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,6 @@ from einthoven.learning.surrogate.operator.inputs import conductivities_of
 
 MEASURES = ("points_sd", "heart_sd", "sd_deg")
 ORDINARY = "none of them"
-COLUMNS = ("patient", "class", "angle_deg", *MEASURES)
 
 
 def row(model: Pretrained, patient: Patient, usual: LeadFieldSettings) -> dict[str, float | str]:
@@ -53,20 +51,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("patients", type=Path)
     parser.add_argument("--config", type=Path, required=True, help="config of these bodies")
-    parser.add_argument("--rows", type=Path, help="table of the bodies, read if it is there")
+    parser.add_argument("--json", type=Path, help="errors of the bodies, read if it is there")
     parser.add_argument("--write", action="store_true", help="write into the shipped model")
     given = parser.parse_args()
-    if given.rows and given.rows.exists():
-        rows = list(csv.DictReader(given.rows.open()))
+    if given.json and given.json.exists():
+        rows = read_json(given.json)
     else:
         usual, model = load(given.config).leadfield, Pretrained.load()
         folders = sorted(path.parent for path in given.patients.glob("*/leadfield_b0.npz"))
         rows = [row(model, Patient.open(folder), usual) for folder in track(folders, "bodies")]
-        if given.rows:
-            with given.rows.open("w", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(rows)
+        if given.json:
+            write_json(given.json, rows)
     column = lambda key: np.array([float(one[key]) for one in rows])  # noqa: E731
     classes = np.array([one["class"] for one in rows])
     measures = {key: column(key) for key in MEASURES}
