@@ -47,6 +47,13 @@ def source_of_fit(wildcards):
     return source("inverse_fit", module_of(wildcards.method, "inverse.methods"))
 
 
+def source_of_zhu(wildcards):
+    """Fingerprint of the networks of Zhu 2025, whose study is a file of its own."""
+    return source(
+        "reproduction_zhu", "einthoven.inverse.baselines.networks.network_methods"
+    )
+
+
 def publication_sources():
     """Name in the published folder -> file of the workflow that made the data."""
     folder = Path(str(WORKFLOW))

@@ -50,9 +50,7 @@ rule reproduction_zhu:
         section=PLAN.part(
             "reproduction", ["experiments", "geometry", "n_heart_nodes", "steps"]
         ),
-        source=source(
-            "reproduction_zhu", "einthoven.inverse.baselines.networks.network_methods"
-        ),
+        source=source_of_zhu,
     message:
         "Networks of Zhu 2025, repeat {wildcards.repeat}"
     script:

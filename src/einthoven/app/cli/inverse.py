@@ -25,8 +25,8 @@ docs/explanation/inverse-methods.md says when to believe what.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from einthoven.app.cli.options import natural, number, positive
@@ -44,9 +44,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--electrodes", metavar="FILE",
         help="places of the channels on the torso; default: each of its nodes is one")  # fmt: skip
     add("--potentials", metavar="FILE", required=True, help="recorded potentials")
-    add("--geometry", metavar="PART=NAME", nargs="+", default=[], type=_named("heart", "torso"),
+    add("--geometry", metavar="PART=NAME", nargs="+", default=[],
+        type=partial(_named, ("heart", "torso")),
         help="structs of the .mat of heart and torso: heart=NAME torso=NAME")  # fmt: skip
-    add("--signal", metavar="PART=NAME", nargs="+", default=[], type=_named("body", "heart"),
+    add("--signal", metavar="PART=NAME", nargs="+", default=[],
+        type=partial(_named, ("body", "heart")),
         help="structs or arrays of the file of potentials: body=NAME, and heart=NAME of potentials "
         "recorded at the nodes of the heart")  # fmt: skip
     add("--heart-potentials", metavar="FILE",
@@ -195,20 +197,16 @@ def _names(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 
 
-def _named(*parts: str) -> Callable[[str], tuple[str, str]]:
-    """Reader of `PART=NAME`; a bare name is that of the first part."""
-
-    def read(text: str) -> tuple[str, str]:
-        part, equals, name = text.partition("=")
-        if not equals:
-            return parts[0], text
-        if part not in parts or not name:
-            raise argparse.ArgumentTypeError(
-                f"expected {' or '.join(f'{part}=NAME' for part in parts)}, not {text!r}"
-            )
-        return part, name
-
-    return read
+def _named(parts: tuple[str, str], text: str) -> tuple[str, str]:
+    """Read `PART=NAME`; a bare name is that of the first part."""
+    part, equals, name = text.partition("=")
+    if not equals:
+        return parts[0], text
+    if part not in parts or not name:
+        raise argparse.ArgumentTypeError(
+            f"expected {' or '.join(f'{part}=NAME' for part in parts)}, not {text!r}"
+        )
+    return part, name
 
 
 def _range(text: str) -> tuple[int, int]:
