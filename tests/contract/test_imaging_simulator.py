@@ -16,6 +16,8 @@ from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.config.recording import RecordingSettings
 from einthoven.base.config.scenarios import BUILT_IN, PacedSettings, PointSiteSettings
+from einthoven.base.config.substrate import SubstrateSettings
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -69,8 +71,9 @@ def simulator():
     return Simulator.of(patient(), fields())
 
 
-def reference(case, beat):
+def reference(case, beat, of=None):
     """By the functions for one beat: tau, and potentials of the far electrodes."""
+    of = of or patient()
     activation = ActivationSettings(
         cv_fiber_mm_per_ms=case.cv_fiber,
         cv_transverse_mm_per_ms=case.cv_transverse,
@@ -95,7 +98,7 @@ def reference(case, beat):
             sites.append(PointSiteSettings(surface=on.name.lower(), time_ms=site.time_ms,
                                    point_mm=heart.points[node].tolist()))  # fmt: skip
         settings = settings.model_copy(update={"sites": sites})
-    known = activate(patient(), scenario_of(case.pattern, settings), activation)
+    known = activate(of, scenario_of(case.pattern, settings), activation)
     exact = replace(known, activation_time=beat.tau)
     repolarisation = RepolarisationSettings(
         mean_ms=case.apd_mean_ms,
@@ -109,7 +112,7 @@ def reference(case, beat):
     sigma = LeadFieldSettings(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
     axis = EcgSettings(start_ms=0.0, duration_ms=900.0)
     settings = SimulationSettings(axis, sigma, repolarisation)
-    ecg = simulate_ecg(patient(), gradients, exact, settings)
+    ecg = simulate_ecg(of, gradients, exact, settings)
     return known.activation_time, ecg.electrode_potential[0, :, :500]
 
 
@@ -127,6 +130,30 @@ def test_a_beat_is_that_of_activate_and_simulate_ecg(number, pattern):
     error = beat.potentials["far"] - potential
     assert np.linalg.norm(error) < 2e-3 * np.linalg.norm(potential)
     assert np.abs(error).max() < 1e-2 * np.abs(potential).max()
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_a_beat_of_a_heart_with_a_scar_is_that_of_activate_and_simulate_ecg(survives):
+    section = SubstrateSettings(
+        kind="scar", regions=[{"by": "territory", "artery": "LAD"}], purkinje_survives=survives,
+        transmurality=[0.7, 0.7], border_mm=6.0,
+    )  # fmt: skip
+    heart, scar = simulator().with_scar(section)
+    case = BeatParameters("sinus")
+    beat, healthy = heart.simulate(case), simulator().simulate(case)
+    tau, potential = reference(case, beat, patient().with_stages(scar))
+    np.testing.assert_allclose(beat.tau, tau, atol=2e-4)
+    error = beat.potentials["far"] - potential
+    assert np.linalg.norm(error) < 2e-3 * np.linalg.norm(potential)
+    changed = np.linalg.norm(healthy.potentials["far"] - potential) / np.linalg.norm(potential)
+    assert scar.lv_percent > 5 and changed > 0.1
+
+
+def test_no_scar_is_the_heart_itself_and_ischaemia_is_refused():
+    heart, scar = simulator().with_scar(SubstrateSettings())
+    assert heart is simulator() and scar.lv_percent == 0
+    with pytest.raises(BadInput, match="ischaemia"):
+        simulator().with_scar(SubstrateSettings(kind="ischaemia"))
 
 
 @pytest.mark.parametrize("mean_ms, is_cut", [(300.0, False), (240.0, True)])

@@ -142,6 +142,23 @@ def test_simulated_beats_are_those_of_lead_fields_taken_by_hand(project):
             assert np.abs(found.ecg[k, row] - leads).max() < 0.003, name  # whole uV
 
 
+def test_pairs_of_beats_are_the_simulated_ones_without_and_with_a_scar(project):
+    from einthoven.imaging.corpus.simulations import Simulations
+    from einthoven.imaging.infarct.pairs import InfarctPairs
+
+    beats = {"simulations_per_patient": 3, "forward_models": ["fem"], "paced_share": 0.0}
+    scars = {"kind": "scar", "regions": [{"by": "territory", "artery": "LAD"}]}
+    plan = plan_of(imaging=beats | {"recorder_noise": False}, substrate=scars)
+    [made] = play("infarct_simulate", plan, patient="p0002")
+    [usual] = play("imaging_simulate", plan, patient="p0002")
+    pairs, expected = InfarctPairs.load(made), Simulations.load(usual)
+    assert set(pairs.patient) == {"p0002"} and set(pairs.split) == {"test"}
+    np.testing.assert_array_equal(pairs.healthy, expected.ecg[:, 0])
+    np.testing.assert_array_equal(pairs.pattern, expected.pattern)
+    change = np.abs(pairs.scarred - pairs.healthy).max(axis=(1, 2))
+    assert change.min() > 0.05 and pairs.label("lv_percent").min() > 5
+
+
 def recompute_leads(phi):
     """The twelve leads of potentials [9, time] of RA, LA, LL, V1 ... V6."""
     right, left, foot = phi[:3]

@@ -3,7 +3,8 @@
 ECG is a recording of twelve leads: WFDB (.hea), CSV, MUSE, aECG, DICOM, EDF and others
 (docs/how-to/my-recordings.md). It says whether the ECG is like those of healthy people, whether
 simulations are like it, and by which pattern it came about (sinus, a bundle branch block, paced),
-where labelled recordings allow it. For research only: not a medical device.
+where labelled recordings allow it. It also says how likely an infarct is, and of which segments of
+the left ventricle. For research only: not a medical device.
 
     einthoven image recording.hea --to imaged
 """
@@ -31,9 +32,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write activation.csv, .json, .npz; print one line, the pattern and the warnings."""
+    """Write activation.csv, .json, .npz, infarct.json; print a line, pattern, infarct, warnings."""
     from einthoven.base.core.log import step
     from einthoven.data.patient.patient import Patient
+    from einthoven.imaging.infarct.infarct_model import InfarctModel
     from einthoven.imaging.inputs.heart_surface import RecordedHeart
     from einthoven.imaging.model.imaging_model import SHIPPED, ImagingModel
     from einthoven.physics.ecg.recordings.aligned import aligned_beat
@@ -43,17 +45,24 @@ def run(arguments: argparse.Namespace) -> None:
     recording = read_recording(arguments.ecg, Declared(arguments.rate_hz, arguments.unit))
     model = ImagingModel.load(arguments.model or SHIPPED)
     patient = Patient.open(arguments.patient) if arguments.patient else None
-    imaged = model.image(aligned_beat(recording), _measures(patient) if patient else None)
+    beat = aligned_beat(recording)
+    imaged = model.image(beat, _measures(patient) if patient else None)
+    infarct = InfarctModel.load().report(beat)
     imaged.write(arguments.to)
-    print("\n  ".join([imaged.line(), imaged.recorded.note, *imaged.warnings]), flush=True)
+    infarct.write(arguments.to)
+    lines = [imaged.line(), imaged.recorded.note, infarct.line(), *imaged.warnings]
+    print("\n  ".join(lines), flush=True)
     if arguments.pictures:
         step("drawing")
         from einthoven.base.plots.style import write_figures  # VTK: the answer does not wait for it
+        from einthoven.imaging.infarct.infarct_picture import infarct_figure
         from einthoven.imaging.model.pictures import figures_of
 
         heart = RecordedHeart.of(patient) if patient else model.heart
         name = patient.name if patient else "a heart of the training"
-        write_figures(figures_of(imaged, heart, name), arguments.to)
+        figures = figures_of(imaged, heart, name)
+        figures["infarct.png"] = infarct_figure(infarct, recording.name)
+        write_figures(figures, arguments.to)
 
 
 def _measures(patient: "Patient") -> dict[str, float]:

@@ -7,7 +7,7 @@ PTB-XL and LUDB are read, from their sheets. People are in two parts, which no p
 import ast
 import csv
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,12 @@ PHRASES = {"Incomplete left bundle": LEFT_PART, "Incomplete right bundle": RIGHT
            "Complete left bundle": LEFT, "Complete right bundle": RIGHT,
            "hemiblock": OTHER, "intravintricular": OTHER, "wpw": OTHER}  # fmt: skip
 """Phrase of LUDB -> conduction, the first that applies; its spelling."""
+ANTERIOR, INFERIOR = "anterior", "inferior"
+WALL_CODES = {"AMI": ANTERIOR, "ALMI": ANTERIOR, "ASMI": ANTERIOR, "IMI": INFERIOR,
+              "ILMI": INFERIOR, "IPLMI": INFERIOR, "IPMI": INFERIOR}  # fmt: skip
+"""Code of an infarct in PTB-XL -> its wall."""
+WALL_PHRASES = {"anterior wall": ANTERIOR, "septal": ANTERIOR, "inferior wall": INFERIOR}
+"""Phrase of LUDB -> the wall."""
 FIT, TEST = "fit", "test"
 
 
@@ -43,7 +49,7 @@ class LabelledRecording:
         file: of the recording. source: ptb-xl or ludb. patient: unique over both.
         conduction: sinus, lbbb, rbbb, paced, incomplete lbbb, incomplete rbbb or other.
         healthy: an adult without finding. infarct: an infarct, or ischaemia in LUDB.
-        part: fit or test.
+        part: fit or test. wall: anterior or inferior, of an infarct of one of the two; or empty.
     """
 
     file: Path
@@ -53,6 +59,7 @@ class LabelledRecording:
     healthy: bool
     infarct: bool
     part: str
+    wall: str = ""
 
     @property
     def group(self) -> str:
@@ -78,13 +85,19 @@ def conduction_of_codes(codes: Mapping[str, float], report: str) -> str:
     return next((kind for code, kind in CODES.items() if code in codes), SINUS)
 
 
+def _one(walls: Iterable[str]) -> str:
+    """The only wall; empty if there is none, or both."""
+    found = set(walls)
+    return found.pop() if len(found) == 1 else ""
+
+
 def _of_ptb_xl(row: Mapping[str, str], listed: ListedRecording) -> LabelledRecording:
     codes: dict[str, float] = ast.literal_eval(row["scp_codes"])
     part = TEST if is_of_test(listed) else FIT
     return LabelledRecording(
         listed.file, "ptb-xl", f"ptb-xl {listed.patient}",
         conduction_of_codes(codes, row["report"]), bool(listed.healthy),
-        bool(INFARCTS & codes.keys()), part,
+        bool(INFARCTS & codes.keys()), part, _one(WALL_CODES[c] for c in WALL_CODES if c in codes),
     )  # fmt: skip
 
 
@@ -94,9 +107,10 @@ def _of_ludb(row: Mapping[str, str], listed: ListedRecording) -> LabelledRecordi
     if "entricular pacing" in row["Cardiac pacing"]:
         conduction = PACED
     part = TEST if int(row["ID"]) % 4 == 3 else FIT
+    ill = row["Ischemia"].lower()
     return LabelledRecording(
         listed.file, "ludb", f"ludb {listed.patient}", conduction, bool(listed.healthy),
-        bool(row["Ischemia"].strip()), part,
+        bool(ill.strip()), part, _one(WALL_PHRASES[name] for name in WALL_PHRASES if name in ill),
     )  # fmt: skip
 
 

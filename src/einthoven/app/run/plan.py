@@ -185,6 +185,11 @@ class Plan:
         """Levels of the noise on simulated beats of imaging; none where they are without."""
         return self.section("recording") if self.config.imaging.recorder_noise else {}
 
+    @property
+    def scars(self) -> dict[str, Any]:
+        """Scars of which every pair of beats of the target infarcts draws its own."""
+        return self.section("substrate")
+
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Scenario -> its settings, built in or of section scenarios."""

@@ -1,5 +1,6 @@
 """Settings of scar and ischaemia: which region, what is wrong there, and the draw per patient."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
@@ -18,6 +19,15 @@ Shares = Annotated[
 Artery = Literal["LAD", "LCX", "RCA"]
 Severity = Literal["mild", "moderate", "severe"]
 N_AHA = 17
+TERRITORIES: Mapping[tuple[str, str], tuple[int, ...]] = {
+    ("LAD", "proximal"): (1, 2, 7, 8, 13, 14, 17),
+    ("LAD", "distal"): (7, 13, 14, 17),
+    ("LCX", "proximal"): (5, 6, 11, 12, 16),
+    ("LCX", "distal"): (5, 11),
+    ("RCA", "proximal"): (3, 4, 9, 10, 15),
+    ("RCA", "distal"): (4, 10, 15),
+}
+"""Artery and level of its occlusion -> AHA segments."""
 
 
 class TerritorySettings(Section):

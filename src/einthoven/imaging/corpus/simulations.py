@@ -71,7 +71,7 @@ class Simulations:
             split=split,
             forward=simulator.forward,
             pattern=np.array([case.pattern for case in cases]),
-            ecg=in_mv(_in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
+            ecg=in_mv(in_uv(np.array(ecgs)[:, :, INDEPENDENT_ROWS])),
             activation_time=np.array([beat.activation_time for beat in beats], np.float32),
             apd90=np.array([beat.apd90 for beat in beats], np.float32),
             parameters=np.array([beat.case.row for beat in beats]),
@@ -95,7 +95,7 @@ class Simulations:
             BadInput: an ECG beyond 32 mV.
         """
         arrays = {name: getattr(self, name) for name in STORED if name != "ecg_uv"}
-        arrays["ecg_uv"] = _in_uv(self.ecg[:, :, INDEPENDENT_ROWS])
+        arrays["ecg_uv"] = in_uv(self.ecg[:, :, INDEPENDENT_ROWS])
         names = {"parameter_names": list(self.parameter_names),
                  "measure_names": list(self.measure_names)}  # fmt: skip
         about = {"patient": self.patient, "split": self.split, "forward": list(self.forward)}
@@ -179,7 +179,7 @@ def joined(parts: Sequence[Simulations]) -> Corpus:
     )
 
 
-def _in_uv(ecg: np.ndarray) -> np.ndarray:
+def in_uv(ecg: np.ndarray) -> np.ndarray:
     """ECGs [..., 8, 500] mV as whole microvolts, finer than any electrocardiograph's."""
     microvolts = np.rint(1000.0 * check.finite("ecg", ecg))
     if np.abs(microvolts).max(initial=0) > MAX_UV:

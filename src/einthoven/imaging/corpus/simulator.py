@@ -20,7 +20,10 @@ from einthoven.base.config.electrophysiology import (
     RepolarisationSettings,
 )
 from einthoven.base.config.scenarios import BUILT_IN
+from einthoven.base.config.substrate import SubstrateSettings
+from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.substrate import Substrate
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
 from einthoven.imaging.corpus.corpus import N_TIMES
 from einthoven.imaging.inputs.points import RecordingPoints, recording_points
@@ -33,6 +36,13 @@ from einthoven.physics.electrophysiology.purkinje.blocks import blocked
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
 from einthoven.physics.electrophysiology.repolarisation import GradientFields
+from einthoven.physics.electrophysiology.substrate.effects import (
+    added_duration,
+    dead_nodes,
+    filled,
+    speed_factor,
+)
+from einthoven.physics.electrophysiology.substrate.make import make_substrate
 
 AS_USUAL, SMOOTHING_MM = ActivationSettings(), RepolarisationSettings().smoothing_mm
 SITE_MM = (90.0, 30.0, 30.0, 10.0, 200.0)
@@ -119,11 +129,34 @@ class Simulator:
             return replace(found, case=replace(found.case, early=case.early))
         case, sources = self._started(case)
         speeds = speed_tensor_sq(self.patient.fibers.f0, case.cv_fiber, case.cv_transverse)
+        if (scar := self.patient.diseased) is not None:
+            speeds *= np.square(speed_factor(scar, self.patient.heart))[:, None, None]
         graph = self._network(case).at(
             (case.cv_tree, case.cv_lv_endocardium, case.cv_rv_endocardium)
         )
         tau = first_arrival(self.muscle.with_speeds(speeds), graph, sources).activation_time
+        if scar is not None:
+            heart = self.patient.heart
+            tau = filled(tau, dead_nodes(scar, heart), heart.points)
         return self.beat(case, tau - tau.min())
+
+    def with_scar(self, section: SubstrateSettings) -> tuple[Self, Substrate]:
+        """The same heart with a scar, and what it is; without one if `section` has kind none.
+
+        Raises:
+            BadInput: ischaemia, whose cells these simulations do not have; or as `make_substrate`.
+            NotConverged: as `make_substrate`.
+        """
+        if section.kind == "ischaemia":
+            raise BadInput("imaging.scars: kind: ischaemia; beats for imaging know scars only")
+        scar = make_substrate(self.patient, section)
+        if scar.is_healthy:
+            return self, scar
+        patient, transfer = self.patient.with_stages(scar), self.transfer
+        vars(patient)["heart"] = self.patient.heart  # cached there; seconds to make again
+        if (coupling := scar.coupling) is not None:
+            transfer = replace(transfer, grad=transfer.grad * coupling[:, None, None])
+        return replace(self, patient=patient, transfer=transfer, _graphs={}), scar
 
     def with_early_sites(self, early: tuple[EarlySiteSettings, ...]) -> Self:
         """The same heart activated from early sites, without trees.
@@ -189,10 +222,11 @@ class Simulator:
         """APD90 [node] ms at the baseline, within the range of the family."""
         differences = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
                        case.endo_to_epi_ms)  # fmt: skip
-        known = family().apd90
-        return self.gradients.field(
+        known, scar = family().apd90, self.patient.diseased
+        found = self.gradients.field(
             case.apd_mean_ms, dict(enumerate(differences)), (known[0], known[-1])
         )
+        return found if scar is None else added_duration(scar, found)
 
     def _low_plateau(self, case: BeatParameters) -> np.ndarray | None:
         """Share of the low plateau [node]; None: there is none."""

@@ -17,6 +17,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.capture import graph_of
 from einthoven.physics.electrophysiology.fast_marching import Graph
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import Network
+from einthoven.physics.electrophysiology.substrate.effects import without_dead
 
 SPEED_KEYS = {
     Surface.LV_ENDO: "cv_lv_endocardium_mm_per_ms",
@@ -50,12 +51,17 @@ class UnitSpeedGraph(NamedTuple):
 
     @classmethod
     def of(cls, trees: Network, patient: Patient, config: ActivationConfig) -> Self:
-        """Graph of a network of trees at 1 mm/ms, with layers up to the height in the settings."""
+        """Graph of a network of trees at 1 mm/ms, with layers up to the height in the settings.
+
+        In the core of a scar neither conducts, unless they survive there.
+        """
         network, n_nodes = trees, [trees.n_nodes]
         for key in SPEED_KEYS.values():
             alone = dict.fromkeys(SPEED_KEYS.values(), 0.0) | {key: 1.0}
             network = with_endocardium(network, patient, config.model_copy(update=alone))
             n_nodes.append(network.n_nodes)
+        if (substrate := patient.diseased) is not None:
+            network = without_dead(network, substrate, patient)
         graph = graph_of(network, len(patient.heart.points))
         return cls(graph, np.searchsorted(n_nodes, graph.target, side="right"))
 

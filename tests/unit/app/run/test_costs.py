@@ -127,6 +127,7 @@ def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
         "imaging_simulate",
         "imaging_train",
         "imaging_evaluate",
+        "infarct_simulate",
         "reproduction_nearest",
         "reproduction_record",
         "reproduction_zhu",

@@ -100,8 +100,8 @@ INVERSE = {"inverse_problem", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
-SHIPPED = {"imaging_simulate"}
-"""Scripts that use the shipped model, of whatever kind it is."""
+SHIPPED = {"imaging_simulate", "infarct_simulate"}
+"""Scripts that simulate beats by the shipped operator or lead fields."""
 TRAINS = {"imaging_train", "imaging_evaluate"}
 """Scripts of the networks that image."""
 IMAGING = TRAINS | {"reproduction_nearest"}
@@ -135,20 +135,20 @@ REACHES = {
     }
     | INVERSE
     | IMAGING
-    | {"imaging_simulate"},
-    "imaging/inputs/points.py": {"imaging_simulate"} | IMAGING,
+    | SHIPPED,
+    "imaging/inputs/points.py": SHIPPED | IMAGING,
     "imaging/networks/trunk.py": TRAINS,
-    "physics/electrophysiology/purkinje/growth.py": {"purkinje", "imaging_simulate"} | IMAGING,
-    "physics/electrophysiology/hopf_lax.py": {"activation", "imaging_simulate"} | IMAGING | P_WAVE,
+    "physics/electrophysiology/purkinje/growth.py": {"purkinje"} | SHIPPED | IMAGING,
+    "physics/electrophysiology/hopf_lax.py": {"activation"} | SHIPPED | IMAGING | P_WAVE,
     "physics/electrophysiology/atria/shells.py": P_WAVE,
-    "physics/electrophysiology/substrate/make.py": {"substrate"},
+    "physics/electrophysiology/substrate/make.py": {"substrate"} | SHIPPED | IMAGING,
     "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
     "physics/ecg/leads.py": {
         "ecg",
         "predict",
         "operator_predict",
         "inverse_operators",
-        "imaging_simulate",
+        *SHIPPED,
         "published",
         "report",
         "recording",
@@ -163,7 +163,7 @@ REACHES = {
         "search",
         "surrogate",
         "uncertainty",
-        "imaging_simulate",
+        *SHIPPED,
     },
     "learning/surrogate/operator/operator_network.py": OPERATOR | SHIPPED,
     "numerics/bem/incident.py": OPERATOR | SHIPPED | {"predict"},  # under the atria

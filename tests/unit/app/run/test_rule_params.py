@@ -28,6 +28,7 @@ FELT = {
     "predict": SIGMA | DURATIONS,
     "operator_predict": SIGMA | DURATIONS,
     "imaging_simulate": SIGMA,
+    "infarct_simulate": SIGMA,
     "inverse_operators": SIGMA,
     "inverse_problem": SIGMA | DURATIONS,
     "report": DURATIONS,

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from helpers.rules import RULES
+from helpers.rules import RULES, params_of
 
 from einthoven.app.run.jobs import planned_jobs
 from einthoven.app.run.plan import Plan
@@ -60,3 +60,9 @@ def test_inverse_problems_of_a_beat_are_refused_where_cells_would_be_healthy():
         with pytest.raises(BadInput, match=r"substrate.kind: scar: .* have healthy cells; set it"):
             sick.activation_of(who)
     assert beats and sick.activation_of(SimpleNamespace(problem="paper")) == []
+
+
+def test_pairs_of_beats_draw_from_the_section_and_no_patient_has_a_scar_of_its_own():
+    sick = plan(kind="scar", transmurality=[0.5, 0.9])
+    found = params_of("infarct_simulate", sick, patient="p0001")["scars"]
+    assert found == sick.section("substrate") and found["transmurality"] == [0.5, 0.9]

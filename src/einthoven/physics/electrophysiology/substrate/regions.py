@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from einthoven.base.config.substrate import (
+    TERRITORIES,
     FieldRegionSettings,
     SegmentsSettings,
     SphereSettings,
@@ -34,15 +35,6 @@ FAR_MM = 10.0
 N_NEAR = 4
 RV_OF_RCA = ("RV basal inferolateral", "RV basal inferior", "RV mid inferolateral",
              "RV mid inferior")  # fmt: skip
-TERRITORIES: Mapping[tuple[str, str], tuple[int, ...]] = {
-    ("LAD", "proximal"): (1, 2, 7, 8, 13, 14, 17),
-    ("LAD", "distal"): (7, 13, 14, 17),
-    ("LCX", "proximal"): (5, 6, 11, 12, 16),
-    ("LCX", "distal"): (5, 11),
-    ("RCA", "proximal"): (3, 4, 9, 10, 15),
-    ("RCA", "distal"): (4, 10, 15),
-}
-"""Artery and level of its occlusion -> AHA segments."""
 
 type RegionSettings = TerritorySettings | SegmentsSettings | SphereSettings | FieldRegionSettings
 
