@@ -101,7 +101,7 @@ def train_infarct_network(
             some = train.recorded(len(ecg) // 4, np.random.default_rng(derive_seed(seed, KIND)))
             ecg = torch.cat([ecg, some[0]])
         network.fit_scales(ecg)
-    run = TrainingRun(KIND, derive_seed(seed, KIND, "batches"), folder and Path(folder),
+    run = TrainingRun(KIND, derive_seed(seed, KIND, "batches"), Path(folder) if folder else None,
                       validate_every=max(1, epochs // 4))  # fmt: skip
     schedule = Schedule(epochs, LEARNING_RATE, ema_decay=EMA_DECAY)
     curve = fit(InfarctTask(network, train, val), schedule, run, machine)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -162,7 +162,9 @@ class InfarctPairs:
         parts = [cls.load(file) for file in files]
         if any(part.label_names != parts[0].label_names for part in parts):
             raise BadInput(f"{folder}: files of different versions; run snakemake infarcts anew")
-        joined = {name: np.concatenate([getattr(part, name) for part in parts])
-                  if isinstance(value, np.ndarray) else value
-                  for name, value in vars(parts[0]).items()}  # fmt: skip
-        return cls(**joined)
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name, value in vars(parts[0]).items()
+            if isinstance(value, np.ndarray)
+        }
+        return cls(label_names=parts[0].label_names, **joined)
