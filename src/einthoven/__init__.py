@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from einthoven.base.config.models import Config
     from einthoven.base.core.errors import EinthovenError
     from einthoven.base.plots.ecg_paper import ecg_figure
+    from einthoven.base.plots.substrate import substrate_figure
     from einthoven.body.anatomy.body import build_anatomy
     from einthoven.body.anatomy.population.cohort import draw_patient
     from einthoven.body.fibers.coordinates import ventricular_coordinates
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
     from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
     from einthoven.physics.electrophysiology.scenarios import activate
+    from einthoven.physics.electrophysiology.substrate.make import make_substrate
     from einthoven.physics.leadfield.solve import solve_lead_fields
 
 FRONT_DOOR: dict[str, dict[str, str]] = {
@@ -86,6 +88,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "read_ecg": "physics.ecg.recordings.read:read_recording",
     },
     "Activation, lead fields, ECG": {
+        "make_substrate": "physics.electrophysiology.substrate.make",
         "activate": "physics.electrophysiology.scenarios",
         "solve_lead_fields": "physics.leadfield.solve",
         "SimulationSettings": "physics.ecg.simulate",
@@ -132,6 +135,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
     },
     "Pictures": {
         "ecg_figure": "base.plots.ecg_paper",
+        "substrate_figure": "base.plots.substrate",
         "write_view": "app.report.viewer.viewer_page",
     },
 }

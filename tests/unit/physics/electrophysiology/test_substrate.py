@@ -171,7 +171,9 @@ def test_a_scar_is_not_in_the_lead_field_unless_asked(patient):
 def test_a_core_has_its_own_conductivity_and_a_border_lies_between(patient):
     tensors, found, healthy = conductivities(patient, core_sigma_e_s_per_m=0.4, border_mm=8.0)
     core = np.flatnonzero(found.tissue == CORE)
-    np.testing.assert_allclose(tensors[core], np.tile(0.4 * np.eye(3), (len(core), 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(
+        tensors[core], np.tile(0.4 * np.eye(3), (len(core), 1, 1)), atol=1e-12
+    )
     border = np.flatnonzero(found.tissue == BORDER)
     share = found.scar_share(patient.heart.cells)[border]
     assert np.all(share < 1) and np.ptp(share) > 0.5
