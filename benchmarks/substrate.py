@@ -11,7 +11,8 @@ lead in which the J point moves to the right side of that of the same heart when
 wave of infarction in a facing lead), `cost_ratio` (time of the stage over that of the activation of
 all scenarios), the table of territory by lead, and subendocardial ischaemia (TQ depression by
 border and anisotropy). `robustness` has the cost of a scar that nobody knows of: lead fields by
-finite elements and by the operator, and digital twins.
+finite elements and by the operator, and digital twins. `late_potentials` has the end of the
+filtered QRS after scars, and ST in V7 to V9 in occlusions of the LCX.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from substrate_hearts import ACUTE, FACING, OLD, Beat, Heart
+from substrate_late import late_potentials
 from substrate_robustness import robustness
 from tabulate import tabulate
 
@@ -44,7 +46,7 @@ POOR_R_MV = 0.3
 """R in V3 of at most this is poor R progression."""
 BORDERS_MM = (0.0, 4.0, 10.0)
 SUBENDOCARDIAL = ("V4", "V5", "V6", "II")
-SECTIONS = ("signs", "robustness")
+SECTIONS = ("signs", "robustness", "late")
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
@@ -197,8 +199,11 @@ def main() -> None:
         show(found)
     if "robustness" in args.sections:
         found["robustness"] = robustness(hearts, args.twins)
-        for name, rows in found["robustness"].items():
-            print(tabulate(rows, headers="keys", floatfmt=".3g"), name, sep="\n")
+    if "late" in args.sections:
+        found["late_potentials"] = late_potentials(hearts)
+    for section in ("robustness", "late_potentials"):
+        for name, rows in found.get(section, {}).items():
+            print(name, tabulate(rows, headers="keys", floatfmt=".3g"), sep="\n")
     if args.json:
         write_json(args.json, found)
 

@@ -63,9 +63,9 @@ class Heart:
             PatientParameters.load(sheet).sex,
         )
 
-    def diseased(self, section: SubstrateSettings, artery: str) -> Patient:
+    def diseased(self, section: SubstrateSettings, artery: str, level: str = "proximal") -> Patient:
         """The patient with the territory of an artery diseased."""
-        region = TerritorySettings.model_validate({"artery": artery})
+        region = TerritorySettings.model_validate({"artery": artery, "level": level})
         settings = section.model_copy(update={"regions": [region]})
         return self.patient.with_stages(make_substrate(self.patient, settings))
 
