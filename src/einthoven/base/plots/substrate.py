@@ -46,7 +46,8 @@ def substrate_figure(
     for name, ecg in ecgs.items():
         check.shape(f"ECG {name}", ecg, (len(LEADS), len(time)))
     figure = new_figure(11.0, 8.6)
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[1.0, 2.1]))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.0, 2.1])
+    upper, lower = parts[:, 0]
     for axes, (name, view) in zip(upper.subplots(1, len(VIEWS)), VIEWS.items()):
         axes.imshow(_from_one_side(points, cells, tissue, view))
         axes.set_title(name)
