@@ -5,7 +5,7 @@ Ventricles only: no P wave.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -142,9 +142,9 @@ def twin_rows(heart: Heart, arteries: Iterable[str | None]) -> list[dict[str, An
 
 
 def robustness(hearts: list[Heart], n_twins: int) -> dict[str, Any]:
-    """Means over hearts, and how many there are; twins of the first `n_twins`.
+    """Means over hearts of lead fields, medians of twins, and how many there are.
 
-    Each heart's twin is fitted when healthy and with a scar in one territory, in turn.
+    Twins are those of the first `n_twins` hearts. Each heart's twin is fitted when healthy and with a scar in one territory, in turn.
     """
     operator, fields, twins = Pretrained.load(), list[dict[str, Any]](), list[dict[str, Any]]()
     for k, heart in enumerate(hearts):
@@ -157,22 +157,35 @@ def robustness(hearts: list[Heart], n_twins: int) -> dict[str, Any]:
         for row in (*fields, *twins):
             if row["heart"] == heart.patient.name:
                 print(row, flush=True)
-    return {
+    return summary(fields, twins)
+
+
+def summary(fields: list[dict[str, Any]], twins: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of `robustness`, from its rows."""
+    found: dict[str, Any] = {
         "lead_fields": means(fields, ("fields", "core", "artery")),
         "lead_fields_all_territories": means(fields, ("fields", "core")),
-        "twins": means(twins, ("artery",)),
-        "twins_scar": means([row for row in twins if row["artery"] != "none"], ()),
     }
+    groups = {"none": [row for row in twins if row["artery"] == "none"],
+              "scar": [row for row in twins if row["artery"] != "none"]}  # fmt: skip
+    for name, rows in groups.items():
+        least = min((row["correlation"] for row in rows), default=float("nan"))
+        medians = means(rows, (), np.median)
+        found[f"twins_{name}"] = [{**row, "correlation_least": least} for row in medians]
+    found["twins_by_territory"] = means(groups["scar"], ("artery",), np.median)
+    return found
 
 
-def means(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Mean of each figure over the rows that share the values of some keys, and their number."""
+def means(
+    rows: list[dict[str, Any]], keys: tuple[str, ...], of: Callable[..., Any] = np.mean
+) -> list[dict[str, Any]]:
+    """Mean (or what `of` is) of each figure over the rows that share the values of some keys, and their number."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(key, "none") for key in keys), []).append(row)
     found = []
     for values, group in groups.items():
         names = sorted({n for row in group for n, v in row.items() if isinstance(v, float)})
-        figures = {n: float(np.mean([row[n] for row in group if n in row])) for n in names}
+        figures = {n: float(of([row[n] for row in group if n in row])) for n in names}
         found.append(dict(zip(keys, values)) | figures | {"n": len(group)})
     return found
