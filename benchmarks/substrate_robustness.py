@@ -144,7 +144,8 @@ def twin_rows(heart: Heart, arteries: Iterable[str | None]) -> list[dict[str, An
 def robustness(hearts: list[Heart], n_twins: int) -> dict[str, Any]:
     """Means over hearts of lead fields, medians of twins, and how many there are.
 
-    Twins are those of the first `n_twins` hearts. Each heart's twin is fitted when healthy and with a scar in one territory, in turn.
+    Twins are those of the first `n_twins` hearts, each when healthy and with a scar in one
+    territory, in turn.
     """
     operator, fields, twins = Pretrained.load(), list[dict[str, Any]](), list[dict[str, Any]]()
     for k, heart in enumerate(hearts):
@@ -179,7 +180,7 @@ def summary(fields: list[dict[str, Any]], twins: list[dict[str, Any]]) -> dict[s
 def means(
     rows: list[dict[str, Any]], keys: tuple[str, ...], of: Callable[..., Any] = np.mean
 ) -> list[dict[str, Any]]:
-    """Mean (or what `of` is) of each figure over the rows that share the values of some keys, and their number."""
+    """Mean (or `of`) of each figure over rows that share the values of some keys; their number."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(key, "none") for key in keys), []).append(row)
