@@ -39,7 +39,7 @@ class LatePotentials:
     rms40_uv: float
     """Root mean square of its last 40 ms."""
     las40_ms: float
-    """How long its end stays below 40 uV."""
+    """Duration of its end below 40 uV."""
 
     @classmethod
     def of(cls, ecg: np.ndarray, time: np.ndarray, noise_uv: float = NOISE_UV) -> Self:

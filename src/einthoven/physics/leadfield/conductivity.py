@@ -66,7 +66,7 @@ def of_body(patient: Patient, sigma: LeadFieldSettings) -> np.ndarray:
 def scar_change(
     scar: Substrate, cells: np.ndarray, f0: np.ndarray, sigma: LeadFieldSettings
 ) -> np.ndarray:
-    """What a scar adds to G of healthy muscle: [heart cell, 3, 3] mS/mm.
+    """Change of G of healthy muscle by a scar: [heart cell, 3, 3] mS/mm.
 
     Dead cells have no G_i. With s the part that is scar, G_e becomes (1 - s) G_e + s sigma_scar I.
     Heart cells [cell, 4], f0 [cell, 3] unit vectors.
