@@ -186,7 +186,7 @@ def main() -> None:
     add("config", type=Path)
     add("patients", type=Path, help="folder with a folder per patient")
     add("--hearts", type=int, default=24)
-    add("--twins", type=int, default=12, help="hearts of which twins are fitted, 2 minutes each")
+    add("--twins", type=int, default=12, help="hearts of which twins are fitted, four each")
     add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
         help=f"of {', '.join(SECTIONS)}")  # fmt: skip
     add("--json", type=Path)

@@ -34,6 +34,8 @@ CORES: Mapping[str, float | None] = {"measured": 0.5, "muscle": None}
 """Name -> extracellular conductivity of the core, S/m; None: that of muscle."""
 PARTS = {"core": CORE, "border": BORDER, "elsewhere": HEALTHY}
 AFTER_MS = 10
+FAILED = 0.9
+"""A fit whose QRS correlates less has gone astray."""
 OTHER_SEED = 77
 """Seed of the twin's own Purkinje trees."""
 
@@ -144,15 +146,15 @@ def twin_rows(heart: Heart, arteries: Iterable[str | None]) -> list[dict[str, An
 def robustness(hearts: list[Heart], n_twins: int) -> dict[str, Any]:
     """Means over hearts of lead fields, medians of twins, and how many there are.
 
-    Twins are those of the first `n_twins` hearts, each when healthy and with a scar in one
-    territory, in turn.
+    Twins are those of the first `n_twins` hearts, each when healthy and with a scar in each
+    territory.
     """
     operator, fields, twins = Pretrained.load(), list[dict[str, Any]](), list[dict[str, Any]]()
     for k, heart in enumerate(hearts):
         try:
             fields += lead_field_rows(heart, operator)
             if k < n_twins:
-                twins += twin_rows(heart, (None, list(FACING)[k % len(FACING)]))
+                twins += twin_rows(heart, (None, *FACING))
         except EinthovenError as error:
             logger.warning("%s: %s", heart.patient.name, error)
         for row in (*fields, *twins):
@@ -167,13 +169,14 @@ def summary(fields: list[dict[str, Any]], twins: list[dict[str, Any]]) -> dict[s
         "lead_fields": means(fields, ("fields", "core", "artery")),
         "lead_fields_all_territories": means(fields, ("fields", "core")),
     }
-    groups = {"none": [row for row in twins if row["artery"] == "none"],
-              "scar": [row for row in twins if row["artery"] != "none"]}  # fmt: skip
-    for name, rows in groups.items():
-        least = min((row["correlation"] for row in rows), default=float("nan"))
-        medians = means(rows, (), np.median)
-        found[f"twins_{name}"] = [{**row, "correlation_least": least} for row in medians]
-    found["twins_by_territory"] = means(groups["scar"], ("artery",), np.median)
+    sick = [row for row in twins if row["artery"] != "none"]
+    groups = {artery: [row for row in twins if row["artery"] == artery]
+              for artery in ("none", *FACING)} | {"any scar": sick}  # fmt: skip
+    found["twins"] = [
+        {"scar": name, **row, "correlation_least": min(row["correlation"] for row in rows),
+         "failed_share": float(np.mean([row["correlation"] < FAILED for row in rows]))}
+        for name, rows in groups.items() for row in means(rows, (), np.median)
+    ]  # fmt: skip
     return found
 
 

@@ -96,12 +96,12 @@ def filtered_magnitude(ecg: np.ndarray, time: np.ndarray) -> np.ndarray:
         BadInput: as `LatePotentials.of`.
     """
     check.shape("ecg", check.finite("ecg", ecg), (len(LEADS), len(time)))
+    middle = int(np.searchsorted(time, np.mean(qrs_window(ecg, time))))
     rate_hz = 1e3 / float(time[1] - time[0])
     if rate_hz <= 2.0 * BAND_HZ[1]:
         raise BadInput(
             f"time: a step of {1e3 / rate_hz:g} ms cannot hold {BAND_HZ[1]:g} Hz; below 2 ms"
         )
-    middle = int(np.searchsorted(time, np.mean(qrs_window(ecg, time))))
     frank = 1e3 * KORS @ np.asarray(ecg, float)[[LEADS.index(lead) for lead in KORS_LEADS]]
     sections = butter(ORDER, BAND_HZ[0], "high", fs=rate_hz, output="sos")
     sections = np.concatenate([sections, butter(ORDER, BAND_HZ[1], fs=rate_hz, output="sos")])
