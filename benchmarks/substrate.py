@@ -10,138 +10,67 @@ lead in which the J point moves to the right side of that of the same heart when
 `criteria_called` (shares that the ESC/AHA criteria call acute), `q_wave_share` (of scars with a Q
 wave of infarction in a facing lead), `cost_ratio` (time of the stage over that of the activation of
 all scenarios), the table of territory by lead, and subendocardial ischaemia (TQ depression by
-border and anisotropy).
+border and anisotropy). `robustness` has the cost of a scar that nobody knows of: lead fields by
+finite elements and by the operator, and digital twins. `late_potentials` has the end of the
+filtered QRS after scars, and ST in V7 to V9 in occlusions of the LCX.
 """
 
 import argparse
 import sys
-import time
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from substrate_hearts import ACUTE, FACING, OLD, Beat, Heart
+from substrate_late import late_potentials
+from substrate_robustness import robustness
 from tabulate import tabulate
 
-from einthoven.app.evaluation.criteria import InfarctCriteria, infarct_criteria
 from einthoven.app.run.plan import Plan
 from einthoven.base.config import load
-from einthoven.base.config.electrophysiology import ActivationSettings
-from einthoven.base.config.substrate import SegmentsSettings, SubstrateSettings, TerritorySettings
+from einthoven.base.config.substrate import SegmentsSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.log import logger
 from einthoven.base.core.names import LEADS
-from einthoven.data.patient.parameters import PatientParameters
-from einthoven.data.patient.patient import Patient
-from einthoven.physics.ecg.delineation.delineate import delineate
-from einthoven.physics.ecg.features import beat_features
 from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.membrane import Membrane
-from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
-from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.substrate.make import make_substrate
 from einthoven.physics.leadfield.conductivity import bulk
 
-FACING = {"LAD": ("V1", "V2", "V3", "V4"), "LCX": ("I", "aVL", "V5", "V6"),
-          "RCA": ("II", "III", "aVF")}  # fmt: skip
 RECIPROCAL = {"LCX": ("V1", "V2", "V3"), "RCA": ("aVL",)}
-"""Leads of published criteria (Thygesen 2018; the LAD's have no reciprocal lead there)."""
-ACUTE = SubstrateSettings(kind="ischaemia", severity="severe", border_mm=10.0)
-"""Potassium rises over about a centimetre (Coronel et al., Circulation 77:1125, 1988)."""
-OLD = SubstrateSettings(kind="scar")
+"""As `FACING`; the LAD's have no reciprocal lead there."""
 POOR_R_MV = 0.3
 """R in V3 of at most this is poor R progression."""
 BORDERS_MM = (0.0, 4.0, 10.0)
 SUBENDOCARDIAL = ("V4", "V5", "V6", "II")
+SECTIONS = ("signs", "robustness", "late")
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
-@dataclass(frozen=True)
-class Beat:
-    """One simulated beat."""
+def subendocardial(heart: Heart, border_mm: float, equal: bool) -> dict[str, float]:
+    """ST change, minus the resting potential, of ischaemia of the inner 40 % of the LV's wall.
 
-    values: dict[str, float]
-    criteria: InfarctCriteria
-
-    def level(self, lead: str) -> float:
-        """J point, mV."""
-        return self.values[f"j_mv_{lead.lower()}"]
-
-
-@dataclass(frozen=True, eq=False)
-class Heart:
-    """A patient of the run with its own settings."""
-
-    patient: Patient
-    activation: ActivationSettings
-    simulation: SimulationSettings
-    scenarios: list[str]
-    sex: str | None
-
-    @classmethod
-    def of(cls, plan: Plan, folder: Path) -> "Heart":
-        """A heart from its folder."""
-        who, own = SimpleNamespace(patient=folder.name), plan.settings
-        leadfield = own.conductivities_of(who) | {"gradient": plan.config.leadfield.gradient}
-        sections = own.repolarisation_of(who), own.atria_of(who), own.traits_of(who)
-        sheet = folder.parents[1] / "cohort" / f"{folder.name}.json"
-        return cls(
-            Patient.open(folder),
-            ActivationSettings.model_validate(own.activation_of(who)),
-            SimulationSettings.of_params(plan.section("ecg"), leadfield, *sections),
-            plan.scenarios,
-            PatientParameters.load(sheet).sex,
-        )
-
-    def diseased(self, section: SubstrateSettings, artery: str) -> Patient:
-        """The patient with the territory of an artery diseased."""
-        region = TerritorySettings.model_validate({"artery": artery})
-        settings = section.model_copy(update={"regions": [region]})
-        return self.patient.with_stages(make_substrate(self.patient, settings))
-
-    def beat(self, patient: Patient) -> Beat:
-        """A sinus beat; a beat that cannot be delineated has no features."""
-        activation = activate(patient, "sinus", self.activation)
-        ecg = simulate_ecg(patient, patient.lead_fields, activation, self.simulation)
-        age = self.simulation.traits.get("age_years")
-        found = delineate(ecg.ecg[0].astype(float), ecg.time)
-        values = beat_features(found)
-        return Beat(values, infarct_criteria(values, self.sex, age))
-
-    def cost_ratio(self) -> float:
-        """Processor time of the stage over that of the activation of all scenarios."""
-        start = time.process_time()
-        self.diseased(OLD, "LAD")
-        middle = time.process_time()
-        for scenario in self.scenarios:
-            activate(self.patient, scenario, self.activation)
-        return (middle - start) / (time.process_time() - middle)
-
-    def subendocardial(self, border_mm: float, equal: bool) -> dict[str, float]:
-        """ST change, minus the resting potential, of ischaemia of the inner 40 % of the LV's wall.
-
-        With `equal` the intracellular conductivity has the anisotropy of the whole tissue.
-        """
-        section = ACUTE.model_copy(update={"border_mm": border_mm, "transmurality": [0.4, 0.4]})
-        region = SegmentsSettings(segments=list(range(1, 18)))
-        section = section.model_copy(update={"regions": [region]})
-        patient = self.patient.with_stages(make_substrate(self.patient, section))
-        settings = self.simulation
-        membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
-        sigma_i = membrane.sigma_i
-        if equal:
-            tensors = bulk(patient.fibers.f0, patient.mesh.cell_tags, settings.leadfield)
-            tensors = tensors[: len(sigma_i)]
-            sigma_i = tensors * (np.trace(sigma_i[0]) / np.trace(tensors[0]))
-        fields = patient.lead_fields.gradients(patient.heart, settings.leadfield.gradient)
-        assert membrane.ischaemia is not None
-        resting = transfer_matrix(patient.heart, sigma_i, fields.grad) @ membrane.ischaemia.rest
-        leads = twelve_lead(fields.electrode_names.tolist(), resting[:, None])[:, 0]
-        return dict(zip(LEADS, (-leads).tolist()))
+    With `equal` the intracellular conductivity has the anisotropy of the whole tissue.
+    """
+    section = ACUTE.model_copy(update={"border_mm": border_mm, "transmurality": [0.4, 0.4]})
+    region = SegmentsSettings(segments=list(range(1, 18)))
+    section = section.model_copy(update={"regions": [region]})
+    patient = heart.patient.with_stages(make_substrate(heart.patient, section))
+    settings = heart.simulation
+    membrane = Membrane.of(patient, settings.leadfield, settings.repolarisation)
+    sigma_i = membrane.sigma_i
+    if equal:
+        tensors = bulk(patient.fibers.f0, patient.mesh.cell_tags, settings.leadfield)
+        tensors = tensors[: len(sigma_i)]
+        sigma_i = tensors * (np.trace(sigma_i[0]) / np.trace(tensors[0]))
+    fields = patient.lead_fields.gradients(patient.heart, settings.leadfield.gradient)
+    assert membrane.ischaemia is not None
+    resting = transfer_matrix(patient.heart, sigma_i, fields.grad) @ membrane.ischaemia.rest
+    leads = twelve_lead(fields.electrode_names.tolist(), resting[:, None])[:, 0]
+    return dict(zip(LEADS, (-leads).tolist()))
 
 
 def table_of(changes: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, list[float]]]:
@@ -201,7 +130,7 @@ def judged(hearts: list[Heart]) -> dict[str, Any]:
             if artery == "LAD":
                 poor_r.append([b.values["r_mv_v3"] <= POOR_R_MV for b in (old, healthy)])
         for key in trap:
-            trap[key].append(heart.subendocardial(*key))
+            trap[key].append(subendocardial(heart, *key))
     return {
         "n_hearts": len(hearts),
         "n_lost": lost,
@@ -257,13 +186,24 @@ def main() -> None:
     add("config", type=Path)
     add("patients", type=Path, help="folder with a folder per patient")
     add("--hearts", type=int, default=24)
+    add("--twins", type=int, default=12, help="hearts of which twins are fitted, four each")
+    add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
+        help=f"of {', '.join(SECTIONS)}")  # fmt: skip
     add("--json", type=Path)
     args = parser.parse_args()
     plan = Plan.of(load(args.config))
-    names = plan.patients[: args.hearts]
-    found = judged([Heart.of(plan, args.patients / name) for name in names])
-    found["tq_order"] = tq_order()
-    show(found)
+    hearts = [Heart.of(plan, args.patients / name) for name in plan.patients[: args.hearts]]
+    found: dict[str, Any] = {}
+    if "signs" in args.sections:
+        found |= judged(hearts) | {"tq_order": tq_order()}
+        show(found)
+    if "robustness" in args.sections:
+        found["robustness"] = robustness(hearts, args.twins)
+    if "late" in args.sections:
+        found["late_potentials"] = late_potentials(hearts)
+    for section in ("robustness", "late_potentials"):
+        for name, rows in found.get(section, {}).items():
+            print(name, tabulate(rows, headers="keys", floatfmt=".3g"), sep="\n")
     if args.json:
         write_json(args.json, found)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from einthoven.base.config.models import Config
     from einthoven.base.core.errors import EinthovenError
     from einthoven.base.plots.ecg_paper import ecg_figure
+    from einthoven.base.plots.substrate import substrate_figure
     from einthoven.body.anatomy.body import build_anatomy
     from einthoven.body.anatomy.population.cohort import draw_patient
     from einthoven.body.fibers.coordinates import ventricular_coordinates
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from einthoven.data.dataset.torch_loader import ExampleSelection, ExampleStream
     from einthoven.data.patient.anatomy import Electrodes
     from einthoven.data.patient.patient import Patient
+    from einthoven.imaging.infarct.infarct_model import infarct
     from einthoven.imaging.model.imaging_model import ImagingModel, image
     from einthoven.imaging.twin.recorded_twin import fit_recorded_twin as fit_twin
     from einthoven.inverse.measured.case import prepare as prepare_inverse
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
     from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
     from einthoven.physics.electrophysiology.scenarios import activate
+    from einthoven.physics.electrophysiology.substrate.make import make_substrate
     from einthoven.physics.leadfield.solve import solve_lead_fields
 
 FRONT_DOOR: dict[str, dict[str, str]] = {
@@ -86,6 +89,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
         "read_ecg": "physics.ecg.recordings.read:read_recording",
     },
     "Activation, lead fields, ECG": {
+        "make_substrate": "physics.electrophysiology.substrate.make",
         "activate": "physics.electrophysiology.scenarios",
         "solve_lead_fields": "physics.leadfield.solve",
         "SimulationSettings": "physics.ecg.simulate",
@@ -110,6 +114,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
     "Activation from a 12-lead ECG": {
         "ImagingModel": "imaging.model.imaging_model",
         "image": "imaging.model.imaging_model",
+        "infarct": "imaging.infarct.infarct_model",
         "fit_twin": "imaging.twin.recorded_twin:fit_recorded_twin",
     },
     "Read a data set": {
@@ -132,6 +137,7 @@ FRONT_DOOR: dict[str, dict[str, str]] = {
     },
     "Pictures": {
         "ecg_figure": "base.plots.ecg_paper",
+        "substrate_figure": "base.plots.substrate",
         "write_view": "app.report.viewer.viewer_page",
     },
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.browser import CHROMIUM, Page, browser
-from helpers.view import SLOPES, SPEED_MM_PER_MS, prediction_of, seen_patient
+from helpers.view import SLOPES, SPEED_MM_PER_MS, prediction_of, seen_patient, with_scar
 from PIL import Image
 
 from einthoven.app.report.viewer.viewer_page import write_view
@@ -243,3 +243,24 @@ def test_the_body_is_seen_at_first(view: Path, tab: Page):
     at_first = tab.run("einthoven.view.table.distance")
     tab.run("einthoven.view.frame('heart')")
     assert at_first > 1.5 * tab.run("einthoven.view.table.distance")
+
+
+def test_the_layer_of_a_scar_is_switched_on_by_box_and_key(tab, page, tmp_path) -> None:
+    assert page.run("getComputedStyle(document.getElementById('scar').parentElement).display") == (
+        "none"
+    )
+    write_view(tmp_path / "scar.html", with_scar(seen_patient()))
+    tab.open(tmp_path / "scar.html", WIDTH, HEIGHT)
+    tab.run("einthoven.set({ time: 0, torso: false })")
+    tab.run("einthoven.view.frame('heart')")
+    tab.drawn()
+    grey = saturated(picture(tab, tmp_path))
+    tab.run("document.getElementById('scar').click()")
+    tab.drawn()
+    assert state(tab, "scar") and not tab.errors
+    red = picture(tab, tmp_path)
+    assert saturated(red) > grey + 0.05
+    tab.run("einthoven.set({ scar: false })")
+    tab.run("document.getElementById('view').focus()")
+    tab.key("d")
+    assert state(tab, "scar")

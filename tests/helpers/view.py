@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pyvista as pv
 
+from einthoven.base.config.section import builtins_of
+from einthoven.base.config.substrate import SubstrateSettings
 from einthoven.base.core.files import save_arrays
 from einthoven.base.core.names import LEADS, STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface
@@ -12,6 +14,7 @@ from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation, Ecg
+from einthoven.data.patient.substrate import Substrate
 from helpers.heart import heart_mesh
 
 TORSO_MM = 150.0
@@ -65,6 +68,16 @@ def seen_patient(scenarios: tuple[str, ...] = ("sinus",), edge_mm: float = 6.0) 
                       source_nodes=np.array([tau.argmin()]), source_times=np.zeros(1))  # fmt: skip
     waves = [replace(wave, scenario=name) for name in scenarios]
     return Patient.of(replace(mesh, patient="ideal"), anatomy, fields, ecg, *waves)
+
+
+def with_scar(patient: Patient) -> Patient:
+    """The patient with a scar in the half at x > 0, behind a border zone of 10 mm."""
+    heart, settings = patient.heart, builtins_of(SubstrateSettings(kind="scar"))
+    level = np.clip(heart.points[:, 0] / 10.0, 0.0, 1.0).astype(np.float32)
+    tissue = np.zeros(len(heart.cells), np.int8)
+    return patient.with_stages(
+        Substrate(patient=patient.name, tissue=tissue, level=level, settings=settings)
+    )
 
 
 def turned(vectors: np.ndarray, degrees: float = TURN_DEG) -> np.ndarray:

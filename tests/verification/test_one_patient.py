@@ -105,3 +105,12 @@ def test_high_electrodes_shrink_the_r_wave_of_v1_and_v2():
     r_wave = run_tutorial("own_electrodes")["r_wave"]
     assert np.all(r_wave["high"] < r_wave["usual"])
     assert r_wave["usual"][1] > 0.1
+
+
+def test_an_anterior_scar_takes_the_r_wave_of_v3_and_makes_q_waves():
+    found = run_tutorial("scar")
+    healthy, scar = (found["ecgs"][name] for name in ("healthy", "scar"))
+    early = found["ecg"].time < 60.0
+    row = LEADS.index("V3")
+    assert healthy[row, early].max() > 0.5 and scar[row, early].max() < 0.1
+    assert scar[LEADS.index("V4"), early].min() < -0.3  # a Q wave, or QS

@@ -12,7 +12,7 @@ from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.assembly import stiffness
 from einthoven.physics.ecg.features import FEATURES, measured
 from einthoven.physics.ecg.intervals import qrs_amplitude, qrs_duration
-from einthoven.physics.leadfield.conductivity import bulk
+from einthoven.physics.leadfield.conductivity import of_body
 from einthoven.physics.leadfield.neumann import electrode_weights, skin_faces
 
 CURRENT_TOLERANCE_UA = 2e-3
@@ -54,7 +54,7 @@ def frame_faults(patient: Patient) -> Iterator[Fault]:
 def lead_field_faults(patient: Patient, settings: LeadFieldSettings) -> Iterator[Fault]:
     """Lead fields against eq. (4): unit current enters at the electrode, leaves over the skin."""
     mesh, fields = patient.mesh, patient.lead_fields
-    matrix = stiffness(mesh.points, mesh.cells, bulk(patient.fibers.f0, mesh.cell_tags, settings))
+    matrix = stiffness(mesh.points, mesh.cells, of_body(patient, settings))
     skin = skin_faces(mesh)
     areas = lumped_areas(mesh.points, skin)
     delta = electrode_weights(mesh.points, skin, fields.electrode_points, fields.electrode_names)

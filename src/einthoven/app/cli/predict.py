@@ -35,6 +35,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default=100,
         help="number of electrodes of the grid on the skin",
     )
+    add("--posterior", action="store_true", help="also V7 to V9, placed by rules on the back")
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
         "model's training")  # fmt: skip
@@ -65,7 +66,8 @@ def run(arguments: argparse.Namespace) -> None:
     model, to = Pretrained.load(arguments.model or SHIPPED), arguments.to
     config = load(arguments.config) if arguments.config else model.config
     made = prepared(arguments.source, to, config, model.stages, arguments.patient)
-    electrodes = chosen_electrodes(made.patient.anatomy, arguments.grid, arguments.electrodes)
+    chosen = arguments.grid, arguments.electrodes, arguments.posterior
+    electrodes = chosen_electrodes(made.patient.anatomy, *chosen)
     machine = Machine(n_threads=arguments.threads)
     found = predict_new(model, made.patient, electrodes, made.config, machine, arguments.code)
     found = replace(found, seconds=made.seconds | found.seconds)

@@ -121,7 +121,11 @@ class SubstrateSettings(Section):
     purkinje_survives: bool = True
     """Whether Purkinje trees and fast endocardium conduct over the core of a scar."""
     in_lead_field: bool = False
-    """Whether the lead field knows that the core of a scar has less intracellular space."""
+    """Whether the lead field knows the conductivities of a scar."""
+    core_sigma_e_s_per_m: Annotated[float, Field(ge=0.05, le=1.5)] | None = 0.5
+    """Extracellular conductivity of a scar's core in the lead field, the same in all directions;
+    the border zone lies between it and muscle. null: that of muscle. Dense scar conducts 1.8 times
+    as well as muscle (Amoros-Figueras 2016, doi:10.3389/fphys.2016.00389)."""
     severity: Severity = "moderate"
     """Severity of ischaemia; docs/explanation/scar-and-ischaemia.md has the cells."""
 

@@ -5,6 +5,9 @@ PRECORDIAL_ELECTRODES = ("V1", "V2", "V3", "V4", "V5", "V6")
 STANDARD_ELECTRODES = LIMB_ELECTRODES + PRECORDIAL_ELECTRODES
 """Nine independent electrodes of the 12-lead ECG (RL is the ground)."""
 
+POSTERIOR_ELECTRODES = ("V7", "V8", "V9")
+"""Leads of the back, against Wilson's terminal as V1 to V6; no part of the 12-lead ECG."""
+
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 INDEPENDENT_LEADS = ("I", "II", *PRECORDIAL_ELECTRODES)
 """Independent leads; the others follow from them (Einthoven, Goldberger)."""

@@ -14,12 +14,13 @@ import numpy as np
 
 from einthoven.base.config.models import MAX_GRID
 from einthoven.base.core.errors import BadInput
-from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.names import POSTERIOR_ELECTRODES, STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.base.geometry.barycentric import SkinPoints, cast_ray
 from einthoven.base.geometry.sampling import farthest_points
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.body.anatomy.shape.torso import TorsoSurface, load_atlas, torso_surface
+from einthoven.data.patient.anatomy import Anatomy, Electrodes
 
 GROUND = "RL"
 RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", "SHOULDER_R",
@@ -28,6 +29,8 @@ RULE_LANDMARKS = ("ICS4", "NIPPLE_L", "CLAVICLE_L", "CLAVICLE_R", "SHOULDER_L", 
 
 PARASTERNAL_MM = 25.0
 """V1 and V2 beside the sternum: half its width and the radius of an electrode."""
+PARASPINAL_MM = 30.0
+"""V9 beside the spine: half the muscle along it."""
 RIB_SPACE_MM = 12.0
 """On the midclavicular line the fifth intercostal space lies this far below the nipple."""
 LEANS = {"front": 0.25, "around": -np.inf}
@@ -104,6 +107,36 @@ def sites_by_rules(
         site[name] = front(x, mark[f"CLAVICLE_{side}"][2] - 35.0)
     site["LL"], site[GROUND] = mark["ILIAC_L"], mark["ILIAC_R"]
     return site
+
+
+def posterior_electrodes(anatomy: Anatomy) -> Electrodes:
+    """V7, V8 and V9 of any patient, in the horizontal plane of V6 (Kligfield 2007).
+
+    V9 is left of the spine, V8 below the tip of the scapula, which is taken to be behind the
+    midclavicular line and so behind V4, V7 on the posterior axillary line, half way in angle
+    between V6 and V8.
+
+    Raises:
+        BadInput: V1, V2, V4 or V6 is missing, or a ray misses the skin.
+    """
+    at = dict(zip(anatomy.site_names.tolist(), anatomy.site_points))
+    if missing := [name for name in ("V1", "V2", "V4", "V6") if name not in at]:
+        raise BadInput(
+            f"{anatomy.patient}: no electrode {', '.join(missing)}; V7 to V9 are placed by them"
+        )
+    middle, height = 0.5 * (at["V1"][0] + at["V2"][0]), at["V6"][2]
+    skin = anatomy.points, anatomy.skin
+
+    def back(x: float) -> np.ndarray:
+        return cast_ray(*skin, [x, 1000.0, height], [0.0, -1.0, 0.0])
+
+    front = cast_ray(*skin, [middle, -1000.0, height], [0.0, 1.0, 0.0])
+    centre = 0.5 * (front + back(middle))
+    v8 = back(at["V4"][0])
+    towards = [(point - centre) * [1.0, 1.0, 0.0] for point in (at["V6"], v8)]
+    v7 = cast_ray(*skin, centre, sum(way / np.linalg.norm(way) for way in towards))
+    places = np.stack([v7, v8, back(middle + PARASPINAL_MM)])
+    return Electrodes(np.array(POSTERIOR_ELECTRODES), places)
 
 
 @lru_cache(maxsize=4)

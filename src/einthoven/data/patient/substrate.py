@@ -56,6 +56,14 @@ class Substrate(Stage):
             return None
         return np.where(self.tissue == CORE, section.core_source_share, 1.0)
 
+    def scar_share(self, cells: np.ndarray) -> np.ndarray:
+        """Part of each cell that is scar: [cell]; 1 in the core, less in the border zone.
+
+        `cells` [cell, 4] are the heart's.
+        """
+        share = np.where(self.tissue == HEALTHY, 0.0, self.level[cells].mean(axis=1))
+        return np.where(self.tissue == CORE, 1.0, share)
+
     @property
     def columns(self) -> dict[str, float]:
         """Labels that are numbers, by their names in sheets and stores."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import Physiology
+from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput, MissingExtra
 from einthoven.base.core.files import atomic
 from einthoven.base.core.log import logger, step
 from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.body.anatomy.electrodes import posterior_electrodes
 from einthoven.body.fibers.coordinates import ventricular_coordinates
 from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.body.imported.anatomy import import_patient
@@ -117,17 +119,31 @@ def _other_patient(source: Path, to: Path) -> str:
     return "" if own == there else there
 
 
-def chosen_electrodes(anatomy: Anatomy, n_grid: int, file: Path | None = None) -> Electrodes:
+def chosen_electrodes(
+    anatomy: Anatomy, n_grid: int, file: Path | None = None, posterior: bool = False
+) -> Electrodes:
     """The nine electrodes of the 12-lead ECG and `n_grid` further sites, or those of a file.
 
     Args:
         anatomy: of the patient.
         n_grid: number of further sites.
         file: CSV with name, x, y, z in mm in the patient frame, within 15 mm of the skin.
+        posterior: whether V7 to V9 come last.
 
     Raises:
-        BadInput: a broken file, or electrodes off the skin.
+        BadInput: a broken file, electrodes off the skin, or V7 to V9 that cannot be placed or are
+            in the file, too.
     """
+    first = _without_posterior(anatomy, n_grid, file)
+    if not posterior:
+        return first
+    last = posterior_electrodes(anatomy)
+    names = np.concatenate([first.names, last.names])
+    check.unique(f"{file or anatomy.patient}: electrodes with --posterior", names.tolist())
+    return Electrodes(names, np.concatenate([first.points, last.points]))
+
+
+def _without_posterior(anatomy: Anatomy, n_grid: int, file: Path | None) -> Electrodes:
     if file is None:
         return anatomy.electrodes(0, len(STANDARD_ELECTRODES) + n_grid)
     given = read_points(file)

@@ -13,7 +13,7 @@ from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import Activation
 from einthoven.physics.ecg.membrane import Membrane
-from einthoven.physics.leadfield.conductivity import bulk
+from einthoven.physics.leadfield.conductivity import of_body
 from einthoven.physics.leadfield.neumann import NeumannProblem
 
 NODES_AT_ONCE = 256
@@ -48,8 +48,7 @@ def body_potential(
     cells = membrane.during(activation)
     load = np.zeros((len(mesh.points), len(time)))
     load[: mesh.n_heart_nodes] = source_loads(cells, activation.activation_time, time)
-    conductivity = bulk(patient.fibers.f0, mesh.cell_tags, config)
-    return NeumannProblem(mesh, conductivity, len(time), config).solve(load).x
+    return NeumannProblem(mesh, of_body(patient, config), len(time), config).solve(load).x
 
 
 def source_loads(membrane: Membrane, activation_time: np.ndarray, time: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.numerics.fem.solvers import choose
-from einthoven.physics.leadfield.conductivity import bulk
+from einthoven.physics.leadfield.conductivity import of_body
 from einthoven.physics.leadfield.neumann import NeumannProblem, electrode_weights, skin_faces
 
 ELECTRODES_AT_ONCE = 64
@@ -29,7 +29,8 @@ def solve_lead_fields(
     roughly towards it. The result for an electrode does not depend on the others.
 
     Args:
-        patient: with mesh and fibres.
+        patient: with mesh and fibres; the conductivities of its scar count if the scar's settings
+            say so (`substrate.in_lead_field`).
         electrodes: on the skin; names must be unique.
         config: conductivities and solver.
         dtype: of the lead field; the solve is in float64.
@@ -74,10 +75,8 @@ def fields_of_loads(
     Raises:
         BadInput, NotConverged: as `solve_lead_fields`.
     """
-    mesh, n, substrate = patient.mesh, delta.shape[0], patient.diseased
-    coupling = None if substrate is None else substrate.coupling
-    tensors = bulk(patient.fibers.f0, mesh.cell_tags, config, coupling)
-    body = NeumannProblem(mesh, tensors, n, config)
+    mesh, n = patient.mesh, delta.shape[0]
+    body = NeumannProblem(mesh, of_body(patient, config), n, config)
     sink = body.skin_areas / body.skin_areas.sum()
     lead_field, residual = np.empty((n, len(mesh.points)), dtype), np.empty(n)
     for start in range(0, n, ELECTRODES_AT_ONCE):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from helpers.view import SLOPES, TURN_DEG, prediction_of, seen_patient, turned
+from helpers.view import SLOPES, TURN_DEG, prediction_of, seen_patient, turned, with_scar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
@@ -133,6 +133,17 @@ class _Addresses(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.found += [(tag, k, v) for k, v in attrs if k in ("src", "href", "action", "data")]
         self.found += [(tag, k, v) for k, v in attrs if tag == "script" and v == "module"]
+
+
+def test_a_scar_is_a_layer_of_hearts_that_have_one(patient, scene, tmp_path) -> None:
+    assert "substrate" not in scene.arrays and "substrate" not in scene.about
+    sick = scene_of(with_scar(patient), shown_methods(patient))
+    x = unpacked(sick.arrays["heart_points"])[:, 0]
+    level = unpacked(sick.arrays["substrate"])
+    np.testing.assert_allclose(level, np.clip(x / 10.0, 0, 1), atol=0.01)
+    assert sick.about["substrate"] == "scar"
+    write_scene(tmp_path / "heart.html", sick)
+    assert "scar: core red, border zone orange" in (tmp_path / "heart.html").read_text()
 
 
 def test_the_page_loads_nothing_and_is_small(scene, tmp_path) -> None:

@@ -51,6 +51,10 @@ def test_rules_that_feel_it_wait_for_it(rule):
     assert "substrate=PLAN.diseased_of" in RULES[rule]
 
 
+def test_lead_fields_wait_for_a_scar_that_they_know_of():
+    assert "substrate=PLAN.scar_of" in RULES["leadfield"]
+
+
 def test_inverse_problems_of_a_beat_are_refused_where_cells_would_be_healthy():
     usual, sick = plan().inverse, plan(kind="scar").inverse
     beats = [name for name, special in usual.problems.items() if "scenario" in special]

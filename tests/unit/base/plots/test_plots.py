@@ -20,6 +20,7 @@ from einthoven.base.plots.errors import (
     error_scale,
     torso_map_figure,
 )
+from einthoven.base.plots.substrate import substrate_figure
 from einthoven.body.anatomy.electrodes import grid_electrodes
 from einthoven.body.anatomy.shape.torso import torso_surface
 
@@ -200,3 +201,16 @@ def test_pictures_show_a_fixed_method_whatever_the_test_errors():
     worse = metrics(**{"pca-mlp": 1.0, "deepsdf-refraction": 9.0, "pseudo": 0.1})
     assert shown_method(worse) == "deepsdf-refraction"
     assert shown_method(metrics(**{"pca-mlp": 1.0, "pseudo": 0.1})) == "pca-mlp"
+
+
+@pytest.mark.parametrize("changed, words", [
+    ({"tissue": np.array([3])}, "it is 0 healthy, 1 border zone or 2 core"),
+    ({"tissue": np.array([0, 2])}, "tissue"),
+    ({"ecgs": {}}, "one or two are drawn"),
+    ({"ecgs": {"healthy": np.zeros((8, len(TIME)))}}, "ECG healthy"),
+])  # fmt: skip
+def test_hearts_with_a_scar_that_do_not_fit_are_not_drawn(changed, words):
+    tetrahedron = {"points": np.eye(4)[:, :3], "cells": np.array([[0, 1, 2, 3]])}
+    usual = {"tissue": np.array([2]), "time": TIME, "ecgs": {"healthy": np.zeros((12, len(TIME)))}}
+    with pytest.raises(BadInput, match=words):
+        substrate_figure(**(tetrahedron | usual | changed))

@@ -1,12 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
+from einthoven.base.config import Config
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.geometry.barycentric import attach, cast_ray
 from einthoven.base.geometry.sampling import farthest_points
-from einthoven.body.anatomy.electrodes import grid_electrodes, standard_electrodes
+from einthoven.body.anatomy.body import build_anatomy
+from einthoven.body.anatomy.electrodes import (
+    grid_electrodes,
+    posterior_electrodes,
+    standard_electrodes,
+)
+from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.body.anatomy.shape.torso import torso_surface
 
 BODIES = [np.zeros(10), *(2 * qmc.LatinHypercube(10, seed=4).random(10) - 1)]
@@ -37,6 +47,29 @@ def test_electrodes_sit_where_a_nurse_puts_them(resolution):
             np.testing.assert_allclose(right * [-1, 1, 1], left, atol=6)
         assert mark["ICS4"][2] < at["LA"][2] < mark["CLAVICLE_L"][2]
         assert at["LA"][0] < mark["SHOULDER_L"][0] and at["LL"][2] < mark["NAVEL"][2]
+
+
+@pytest.mark.parametrize("number", [0, 7, 30])
+def test_v7_to_v9_go_round_the_back_in_the_plane_of_v6(number):
+    config = Config()
+    anatomy = build_anatomy(draw_patient(number, config.cohort), config.anatomy)
+    names, points = posterior_electrodes(anatomy)
+    assert names.tolist() == ["V7", "V8", "V9"]
+    at = dict(zip(anatomy.site_names.tolist(), anatomy.site_points))
+    np.testing.assert_allclose(anatomy.on_skin(points), points, atol=1e-4)
+    np.testing.assert_allclose(points[:2, 2], at["V6"][2], atol=12.0)
+    x, y = np.vstack([at["V6"], points])[:, :2].T
+    assert np.all(np.diff(x) < -8), "V6 to V9 go to the spine"
+    assert y[1] > y[0] + 20 and y[2] > y[1], "and to the back"
+    assert x[-1] > 0.5 * (at["V1"][0] + at["V2"][0]) and points[1, 0] == at["V4"][0]
+
+
+def test_v7_to_v9_need_the_electrodes_of_the_front():
+    config = Config()
+    anatomy = build_anatomy(draw_patient(0, config.cohort), config.anatomy)
+    names = np.where(anatomy.site_names == "V4", "X4", anatomy.site_names)
+    with pytest.raises(BadInput, match="no electrode V4; V7 to V9 are placed by them"):
+        posterior_electrodes(replace(anatomy, site_names=names))
 
 
 def test_no_points_are_tied_to_a_skin():

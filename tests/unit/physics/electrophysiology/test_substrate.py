@@ -23,6 +23,7 @@ from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, pote
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.substrate.effects import dead_nodes
 from einthoven.physics.electrophysiology.substrate.make import make_substrate, random_field
+from einthoven.physics.leadfield.conductivity import intracellular, of_body
 
 LEVELS = [("LAD", "proximal", 7), ("LAD", "distal", 4), ("LCX", "proximal", 5),
           ("LCX", "distal", 2), ("RCA", "proximal", 5), ("RCA", "distal", 3)]  # fmt: skip
@@ -155,14 +156,43 @@ def test_the_core_of_a_scar_is_no_source(patient, grad):
     np.testing.assert_array_equal(sick.sigma_i[alive], membrane(patient).sigma_i[alive])
 
 
-def test_the_lead_field_of_a_scar_lacks_its_intracellular_part(patient):
-    from einthoven.physics.leadfield.conductivity import bulk, intracellular
+def conductivities(patient, **others):
+    """Tensors of the body with a scar that lead fields know of, the scar, and healthy tensors."""
+    found = make_substrate(patient, settings(in_lead_field=True, **others))
+    healthy = of_body(patient, CELLS)
+    return of_body(patient.with_stages(found), CELLS), found, healthy
 
-    f0, tags = patient.fibers.f0, patient.mesh.cell_tags
-    coupling = make_substrate(patient, settings()).coupling
-    lost = bulk(f0, tags, CELLS) - bulk(f0, tags, CELLS, coupling)
-    np.testing.assert_allclose(lost[coupling == 0], intracellular(f0, CELLS)[coupling == 0])
-    assert not lost[coupling == 1].any()
+
+def test_a_scar_is_not_in_the_lead_field_unless_asked(patient):
+    sick = patient.with_stages(make_substrate(patient, settings()))
+    np.testing.assert_array_equal(of_body(sick, CELLS), of_body(patient, CELLS))
+
+
+def test_a_core_has_its_own_conductivity_and_a_border_lies_between(patient):
+    tensors, found, healthy = conductivities(patient, core_sigma_e_s_per_m=0.4, border_mm=8.0)
+    core = np.flatnonzero(found.tissue == CORE)
+    np.testing.assert_allclose(
+        tensors[core], np.tile(0.4 * np.eye(3), (len(core), 1, 1)), atol=1e-12
+    )
+    border = np.flatnonzero(found.tissue == BORDER)
+    share = found.scar_share(patient.heart.cells)[border]
+    assert np.all(share < 1) and np.ptp(share) > 0.5
+    cells = intracellular(patient.fibers.f0, CELLS)[border]
+    expected = cells + (1 - share)[:, None, None] * (healthy[border] - cells) + (
+        share[:, None, None] * 0.4 * np.eye(3))  # fmt: skip
+    np.testing.assert_allclose(tensors[border], expected, atol=1e-12)
+    rest = np.ones(len(tensors), bool)
+    rest[: len(found.tissue)] = found.tissue == 0
+    np.testing.assert_array_equal(tensors[rest], healthy[rest])
+
+
+def test_a_core_of_muscle_without_cells_lacks_only_their_inside(patient):
+    tensors, found, healthy = conductivities(patient, core_sigma_e_s_per_m=None)
+    lost = (healthy - tensors)[: len(found.tissue)]
+    core = found.tissue == CORE
+    inside = intracellular(patient.fibers.f0, CELLS)[core]
+    np.testing.assert_allclose(lost[core], inside, atol=1e-12)
+    assert not lost[~core].any()
 
 
 @pytest.mark.parametrize("severity", ["mild", "moderate", "severe"])
@@ -248,6 +278,7 @@ def test_a_field_of_the_user_is_read(patient, tmp_path):
     ({"region": {"by": "coordinates", "z": 1.4, "phi_deg": 0.0, "radius_mm": 9.0}}, "z"),
     ({"region": {"by": "field", "path": "scar.nii"}}, "npz file with points and level"),
     ({"core_source_share": 0.2}, "no wave, no source"),
+    ({"core_sigma_e_s_per_m": 6.0}, "less than or equal to 1.5"),
 ])  # fmt: skip
 def test_impossible_settings_are_refused_before_any_solve(others, message):
     with pytest.raises(ValidationError, match=message):

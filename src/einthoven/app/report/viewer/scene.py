@@ -1,4 +1,4 @@
-"""Data of one patient in the page: surfaces, activation, lead fields of the electrodes, ECGs."""
+"""Data of one patient in the page: surfaces, activation, scar, lead fields of electrodes, ECGs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
     scenarios = [s for s in patient.activations if all(s in m.ecg for m in methods)]
     if not scenarios:
         raise BadInput(f"{patient.where}: no scenario has an activation and ECGs of all methods")
-    heart, anatomy = patient.heart, patient.anatomy
+    heart, anatomy, scar = patient.heart, patient.anatomy, patient.diseased
     ecg = _ecgs(methods, scenarios)
     torso, skin = compact(anatomy.points, anatomy.skin)
     kept, faces, _ = thinned(torso, skin, TORSO_NODES)
@@ -71,7 +71,7 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
         "electrode_points": Packed.of(anatomy.twelve_lead_electrodes.points),
         **ecg,
     }
-    shown = HeartShown.of(heart, _most_nodes(fixed, len(methods), len(scenarios)))
+    shown = HeartShown.of(heart, _most_nodes(fixed, len(methods), len(scenarios), scar is not None))
     tau = np.stack([patient.activation(s).activation_time[shown.nodes] for s in scenarios])
     arrays = fixed | {
         "heart_points": Packed.of(heart.points[shown.nodes]),
@@ -80,6 +80,8 @@ def scene_of(patient: Patient, methods: Sequence[ShownMethod]) -> Scene:
         "activation_time": Packed.of(tau),
         **dict(_lead_fields(patient, shown, methods)),
     }
+    if scar is not None:
+        arrays["substrate"] = Packed.of(scar.level[shown.nodes], np.uint8)
     return Scene(arrays, _about(patient, methods, scenarios) | _rounding(arrays))
 
 
@@ -93,7 +95,9 @@ def _ecgs(methods: Sequence[ShownMethod], scenarios: Sequence[str]) -> dict[str,
     return {"ecg": Packed.of(np.array(ecg)), "time": Packed.of(time)}
 
 
-def _most_nodes(fixed: Mapping[str, Packed], n_methods: int, n_scenarios: int) -> int:
+def _most_nodes(
+    fixed: Mapping[str, Packed], n_methods: int, n_scenarios: int, has_scar: bool
+) -> int:
     """Number of heart nodes that fit, with everything in base64 (4 characters for 3 bytes)."""
     n_electrodes = len(STANDARD_ELECTRODES)
     per_arrow = 2 + 3 * n_methods * n_electrodes
@@ -101,7 +105,7 @@ def _most_nodes(fixed: Mapping[str, Packed], n_methods: int, n_scenarios: int) -
     taken += per_arrow * sum(N_ARROWS.values())
     point, triangles = 6, 2 * 6  # a closed surface has two triangles a node
     fields = n_electrodes * (n_methods + (n_methods > 1))
-    per_node = point + triangles + 2 * n_scenarios + fields
+    per_node = point + triangles + 2 * n_scenarios + fields + has_scar
     most = int(((PATIENT_BYTES - SPARE_BYTES) * 3 / 4 - taken) / per_node)
     if most < LEAST_NODES:
         raise BadInput(
@@ -161,6 +165,8 @@ def _about(
         "band_edges": [band.edges for band in bands],
         "n_cells": len(patient.heart.cells),
     }
+    if patient.diseased is not None:
+        about["substrate"] = patient.diseased.section.kind
     if len(methods) > 1:
         reference, guess = (method.grad for method in methods)
         size = np.linalg.norm(reference, axis=2)

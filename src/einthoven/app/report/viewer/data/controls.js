@@ -31,8 +31,9 @@ class Controls {
     DATA.scenarios.forEach((label, k) => byId('scenario').append(new Option(label, k)));
     byId('scenario').addEventListener('change', (e) => set({ scenario: Number(e.target.value) }));
     byId('scenarios').hidden = DATA.scenarios.length < 2;
-    for (const name of ['torso', 'arrows', 'whole'])
+    for (const name of ['torso', 'arrows', 'whole', 'scar'])
       byId(name).addEventListener('change', (e) => set({ [name]: e.target.checked }));
+    byId('scar').parentElement.hidden = !SCAR;
     byId('time').addEventListener('input', (e) => set({ time: Number(e.target.value) }));
     byId('play').addEventListener('click', () => set({ playing: !app.state.playing }));
     document.querySelectorAll('[data-look]').forEach((b) => b.addEventListener('click', () => app.view.look(b.dataset.look)));
@@ -64,6 +65,7 @@ class Controls {
       ',': () => set({ time: state.time - 1 }), '.': () => set({ time: state.time + 1 }),
       ' ': () => set({ playing: !state.playing }), Home: () => (view.look('front'), view.frame('heart')),
       a: () => set({ show: 'activation' }), l: () => set({ show: 'field' }),
+      d: () => SCAR && set({ scar: !state.scar }),
       e: () => DATA.methods.length > 1 && set({ method: 'error', show: 'field' }),
       f: () => set({ method: 0, show: 'field' }), s: () => DATA.methods.length > 1 && set({ method: 1, show: 'field' }),
       i: () => set({ surface: SURFACES[1 - SURFACES.indexOf(state.surface)], probe: null }),
@@ -79,7 +81,7 @@ class Controls {
   // Brings buttons, legend and words in line with the state.
   update(state, range) {
     Object.entries(this.sync).forEach(([name, choose]) => choose(state[name]));
-    for (const name of ['torso', 'arrows', 'whole']) byId(name).checked = state[name];
+    for (const name of ['torso', 'arrows', 'whole', 'scar']) byId(name).checked = state[name];
     const slider = byId('time');
     [slider.min, slider.max] = state.window;
     slider.value = state.time;

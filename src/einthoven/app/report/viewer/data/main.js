@@ -42,6 +42,7 @@ function words(state) {
   if (state.probe !== null) {
     const n = DATA.electrodes.length, m = state.method === 1 ? 1 : 0;
     const parts = [`activated at ${tau[state.probe].toFixed(1)} ms`, `|∇Z| ${rounded(10 ** MAGNITUDE(m * n + k)[state.probe])} Ω/mm (${DATA.methods[m]})`];
+    if (SCAR) parts.push(`${DATA.substrate}: ${SCAR[state.probe] > 0.95 ? 'core' : SCAR[state.probe] > 0.05 ? 'border zone' : 'not here'}`);
     if (ANGLE) parts.push(`angle ${ANGLE(k)[state.probe].toFixed(1)}°`);
     said.push(`At the mark: ${parts.join(', ')}.`);
   }
@@ -60,7 +61,7 @@ class App {
   constructor() {
     this.set = this.set.bind(this);
     this.frame = this.frame.bind(this);
-    this.state = { electrode: DATA.electrodes.indexOf('V2'), show: 'activation', method: 0, surface: 'outer', scenario: 0, time: 0, playing: false, probe: null, torso: true, arrows: false, whole: false, window: [0, 1] };
+    this.state = { electrode: DATA.electrodes.indexOf('V2'), show: 'activation', method: 0, surface: 'outer', scenario: 0, time: 0, playing: false, probe: null, torso: true, arrows: false, scar: false, whole: false, window: [0, 1] };
     this.frames = 0;
     this.electrodes = ELECTRODES;
     this.view = new View(byId('view'), (x, y) => this.set(this.view.pick(x, y, this.state.surface)));

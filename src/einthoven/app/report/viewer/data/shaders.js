@@ -7,15 +7,16 @@ uniform mat3 normalMatrix;
 
 const HEART_VERTEX = `${HEAD}${PLACE}
 in vec3 position, normal, slope;
-in float tau, value;
+in float tau, value, scar;
 out vec3 facing, spot, along;
-out float level, shown;
+out float level, shown, sick;
 void main() {
   facing = normalMatrix * normal;
   spot = position;
   along = slope;
   level = tau - 0.5 * dot(slope, position);
   shown = value;
+  sick = scar;
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
 }`;
 
@@ -24,9 +25,9 @@ void main() {
 // their shares, of tau_i + slope_i . (x - x_i) / 2. Lines of times are thin where time is steep.
 const HEART_FRAGMENT = `${HEAD}
 in vec3 facing, spot, along;
-in float level, shown;
+in float level, shown, sick;
 uniform sampler2D colours;
-uniform float time, banded, low, high, firstBand, lastBand, bandWidth;
+uniform float time, banded, layer, low, high, firstBand, lastBand, bandWidth;
 uniform vec3 resting;
 out vec4 colour;
 void main() {
@@ -45,6 +46,8 @@ void main() {
     base *= mix(0.45, 1.0, max(dense, smoothstep(0.4 * pixel, 1.3 * pixel, edge)));
     if (at > time) base = resting;
   }
+  // core red, border zone orange, over whatever is shown
+  if (layer * sick > 0.05) base = mix(base, sick > 0.95 ? vec3(0.64, 0.09, 0.1) : vec3(0.95, 0.65, 0.25), 0.75);
   base *= light;
   pixel = min(pixel, length(vec2(dot(along, dFdx(spot)), dot(along, dFdy(spot)))));
   float front = 1.0 - smoothstep(1.0 * pixel, 2.0 * pixel, abs(at - time));

@@ -4,6 +4,7 @@ const POINTS = toScreen(values('heart_points'));
 const TAU = rowsOf('activation_time', 1);
 const MAGNITUDE = rowsOf('magnitude', 1);
 const ANGLE = DATA.arrays.angle && rowsOf('angle', 1);
+const SCAR = DATA.arrays.substrate && values('substrate');
 const ELECTRODES = toScreen(values('electrode_points'));
 const SURFACES = ['outer', 'endocardium'];
 const FOV = 30, ARROW_MM = 8, DOT_PX = 13, PICK_PX = 24, PROBE_PX = 14;
@@ -72,10 +73,11 @@ class View {
     })]));
     const faces = stored(`${name}_faces`), n = POINTS.length / 3;
     const normals = vertexNormals(POINTS, faces);
-    const uniforms = { colours: this.textures.time, time: 0, banded: 1, low: 0, high: 1, firstBand: 0, lastBand: 1, bandWidth: 1, resting: [0.6, 0.6, 0.6] };
+    const uniforms = { colours: this.textures.time, time: 0, banded: 1, layer: 0, low: 0, high: 1, firstBand: 0, lastBand: 1, bandWidth: 1, resting: [0.6, 0.6, 0.6] };
     const mesh = this.add({
       position: { size: 3, data: POINTS }, normal: { size: 3, data: normals }, index: { data: faces },
       tau: { size: 1, data: new Float32Array(n) }, slope: { size: 3, data: new Float32Array(3 * n) }, value: { size: 1, data: new Float32Array(n) },
+      scar: { size: 1, data: SCAR || new Float32Array(n) },
     }, this.program(HEART_VERTEX, HEART_FRAGMENT, uniforms));
     return { mesh, faces, normals, used: Uint16Array.from(new Set(faces)) };
   }
@@ -144,7 +146,7 @@ class View {
         attribute.needsUpdate = true;
         attribute.from = data;
       }
-      const given = { colours: this.textures[range.map], banded: state.show === 'activation' ? 1 : 0, low: range.low, high: range.high, firstBand: edges[0], lastBand: edges[edges.length - 1], bandWidth: edges[1] - edges[0], time: state.time, resting: theme.resting };
+      const given = { colours: this.textures[range.map], banded: state.show === 'activation' ? 1 : 0, layer: state.scar ? 1 : 0, low: range.low, high: range.high, firstBand: edges[0], lastBand: edges[edges.length - 1], bandWidth: edges[1] - edges[0], time: state.time, resting: theme.resting };
       for (const [key, value] of Object.entries(given)) uniforms[key].value = value;
       this.arrows[s].forEach(({ mesh, directions }, m) => {
         mesh.visible = state.arrows && state.surface === name && (state.method === 'error' || state.method === m);
