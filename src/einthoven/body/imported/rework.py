@@ -1,6 +1,6 @@
 """Other ways to triangulate a heart that cannot be triangulated or meshed as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.base.geometry.triangles import compact, unique_edges
+from einthoven.base.geometry.triangles import compact, face_edges, unique_edges
 from einthoven.body.anatomy.shape.heart_check import (
     MIN_WALL_MM,
     BadShape,
@@ -30,13 +30,18 @@ from einthoven.body.imported.walls import placed_wall, thickened
 
 REBUILDS = ((0.0, 0.15), (1.0, 0.25), (2.0, 0.35))
 """Width of smoothing in mm, and what walls are thicker than the least, in edges; tried in turn."""
-EDGES = ((1.0, 0.96), (1.04, 0.92))
+EDGES = ((1.0, 0.96), (1.04, 0.92), (2.0, 1.92))
 """Factors on the wanted edge length: those of the first group with each wall, then the others."""
+SPLIT, SPLIT_MM = 1.5, 5.0
+"""Triangles of edges above the first, as such a factor, are split in four; not above the second."""
 MAX_MEAN_MM, MAX_MM = 0.6, 8.0
 """A wall that would move farther, on average or anywhere, is another heart: it is not rebuilt."""
+Way = Callable[[Surfaces, float], tuple[Surfaces, list[str]]]
+"""A wall and the wanted edge length (mm) to a closed, tagged wall and notes."""
 ARRAYS = ("points", "faces", "face_tags")
 N_VALID, SPARE = 4, 1.02
-"""Rounds of small changes to new triangles, and how much more than the least thickness they get."""
+"""Number of rounds of small changes to new triangles; thickness they get, as a factor on the least.
+"""
 GAPS = (0.0, 0.4)
 """Least distances between layers, in edges, that are tried in turn."""
 RESAMPLED_MM = 1.5
@@ -77,7 +82,8 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
     Raises:
         BadInput: no heart is left; about the wall as it is.
     """
-    ways = {"as given": _as_given, "resampled": _resampled, "without holes": _without_holes}
+    ways: dict[str, Way] = {"as given": _as_given, "resampled": _resampled}
+    ways["without holes"] = _without_holes
     if fault is None and (n := n_handles(heart)) > MAX_HANDLES:
         ways = {"without holes": _without_holes}
         fault = _pierced(heart, n, edge_mm)
@@ -145,7 +151,7 @@ def _pierced(heart: Surfaces, n: int, edge_mm: float) -> Rough:
 
 
 def _without_holes(heart: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
-    """As resampled, with holes through the wall filled."""
+    """The contour of the wall with holes through it filled, tagged as in `_resampled`."""
     return _resampled(heart, edge_mm, CLOSING_MM)
 
 
@@ -185,6 +191,8 @@ def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[
             new, note = walls[smooth_mm]
             for factor in factors:
                 tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
+                if factor > SPLIT and tried_mm > SPLIT_MM:
+                    continue
                 try:
                     heart, rotation, origin, moved_mm = _valid_heart(new, tried_mm)
                 except (StepFailed, BadInput) as error:
@@ -193,12 +201,30 @@ def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[
                 notes = [note]
                 if factor != 1.0:
                     notes.append(f"heart: edges of {tried_mm:.3g} mm were taken")
+                if factor > SPLIT:
+                    heart = _with(heart, in_four(heart))
+                    notes[-1] += ", and each triangle split in four"
                 if moved_mm:
                     at = "near thin places and crossings"
                     notes.append(f"heart: vertices {at} moved by up to {moved_mm:.2f} mm")
                 found = Placed(heart, rotation, origin, [], notes)
                 if not len(intersecting_pairs(found.lying.points, found.lying.faces)):
                     yield found
+
+
+def in_four(surfaces: Surfaces) -> Surfaces:
+    """The same surfaces with each triangle split in four at the middles of its edges."""
+    points, faces = surfaces.points, surfaces.faces
+    sides = np.sort(face_edges(faces), axis=1)
+    edges, index = np.unique(sides, axis=0, return_inverse=True)
+    middle = (len(points) + index.reshape(3, -1)).astype(faces.dtype)
+    (a, b, c), (ab, bc, ca) = faces.T, middle
+    parts = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
+    return Surfaces(
+        np.vstack([points, points[edges].mean(axis=1)]),
+        np.concatenate([np.stack(part, axis=1) for part in parts]),
+        np.tile(surfaces.face_tags, 4),
+    )
 
 
 def _rebuilt(
@@ -235,9 +261,9 @@ def _valid_heart(
             check_heart(heart, flat_base=False)
             return heart, rotation, origin, moved_mm
         except ThinWall as error:
-            failure, changed = error, thickened(heart, SPARE * MIN_WALL_MM)[0]
+            failure, changed = str(error), thickened(heart, SPARE * MIN_WALL_MM)[0]
         except BadShape as error:
-            failure, changed = error, mended(heart).surfaces
+            failure, changed = str(error), mended(heart).surfaces
         logger.info("%s: moving vertices there", failure)
         moved_mm += float(np.linalg.norm(changed.points - heart.points, axis=1).max())
         heart = _with(heart, changed)

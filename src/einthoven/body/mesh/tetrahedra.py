@@ -200,7 +200,7 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
 
 
 def _worst_triangle(job: dict[str, Any]) -> str:
-    """Where a surface is worst: most often a mesher stands still there."""
+    """Text on the worst triangle of the surfaces: most often a mesher stands still there."""
     points, faces = job["points"], job["faces"]
     worst = int(triangle_quality(points, faces).argmin())
     name = Surface(job["face_tags"][worst]).name

@@ -37,7 +37,7 @@ class TetMesh(Stage):
     n_moved: int = 0
     """Inner nodes moved for quality."""
     repair: str | None = None
-    """What was changed because the surfaces as given could not be meshed, and by how many mm."""
+    """Change of surfaces that could not be meshed as given, and how many mm vertices moved."""
     quality: dict[str, float] = field(default_factory=dict)
     """`quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
     `surface_quality_min`, ... of the triangles' quality over all facets."""

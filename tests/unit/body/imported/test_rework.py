@@ -23,6 +23,7 @@ from einthoven.body.imported.rework import (
     MAX_HANDLES,
     RESAMPLED_MM,
     hearts_of,
+    in_four,
     n_handles,
 )
 
@@ -211,3 +212,33 @@ def test_thin_places_of_new_triangles_are_thickened(wall, monkeypatch):
     assert 0.0 < moved_mm < 2.0
     for inner, outer in WALLS[:2]:
         assert thickness(heart, inner, outer)[1].min() >= MIN_WALL_MM
+
+
+def test_triangles_split_in_four_are_the_same_surfaces(wall):
+    found = in_four(wall)
+    assert closed(found) and n_handles(found) == 0
+    assert found.edge_mm == pytest.approx(wall.edge_mm / 2, rel=0.02)
+    volumes = [enclosed_volume(s.points, s.faces) for s in (wall, found)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=1e-12)
+    for tag in (Surface.EPI, Surface.BASE):
+        assert (found.face_tags == tag).sum() == 4 * (wall.face_tags == tag).sum()
+
+
+def test_where_triangles_of_the_wanted_size_fail_twice_as_large_ones_are_split(wall, monkeypatch):
+    """Planar splits change neither crossings nor thickness, so what is valid stays valid."""
+    from einthoven.body.imported import rework
+
+    real, tried = rework._valid_heart, []
+
+    def only_large(surface, edge_mm):
+        tried.append(edge_mm)
+        if edge_mm < 4.0:
+            raise StepFailed("triangles intersect")
+        return real(surface, edge_mm)
+
+    monkeypatch.setattr(rework, "_valid_heart", only_large)
+    monkeypatch.setattr(rework, "REBUILDS", ((1.0, 0.25),))
+    found = next(rework.rebuilt_hearts(wall, wall, 2.2))
+    assert tried == pytest.approx([2.2, 2.112, 2.288, 2.024, 4.4])
+    assert found.heart.edge_mm == pytest.approx(2.2, rel=0.15)
+    assert "heart: edges of 4.4 mm were taken, and each triangle split in four" in found.notes
