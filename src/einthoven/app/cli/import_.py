@@ -7,6 +7,7 @@ Writes anatomy.npz per patient with a list of all repairs, or heart.vtp for a he
 
 import argparse
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from einthoven.body.imported.sheet import Row
+
+SURFACES = ("heart: ", "torso: ", "surfaces ", "septum: ", "LV wall: ")
+"""Beginnings of notes on surfaces; those below say that one was changed, and how far at most."""
+CHANGED = re.compile(r"rebuilt|moved|thickened|smoothed|dropped|closed,|remeshed|turned to face")
+MOVED = re.compile(r"(?:by up to|moved up to|at most) ([\d.]+) mm")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -72,11 +78,21 @@ def _import_row(row: "Row", arguments: argparse.Namespace) -> None:
     anatomy = import_patient(row, target.with_suffix(".png"), config)
     anatomy.save(target / "anatomy.npz")
     volumes = ", ".join(f"{part} {value:.0f}" for part, value in anatomy.volumes_ml.items())
-    print(
-        f"{row.patient}: ok, {volumes} ml{_sd(anatomy.surface_sd_mm())}; {target / 'anatomy.npz'}"
-    )
+    told = f"{volumes} ml{_sd(anatomy.surface_sd_mm())}{repaired(anatomy.repairs or ())}"
+    print(f"{row.patient}: ok, {told}; {target / 'anatomy.npz'}")
     for line in anatomy.repairs or ():
         print(f"  {line}")
+
+
+def repaired(notes: Iterable[str]) -> str:
+    """Names of surfaces that an import changed, and the largest move in mm, from its notes."""
+    found = dict[str, float]()
+    for note in notes:
+        name = "torso" if note.startswith("torso: ") else "heart"
+        if note.startswith(SURFACES) and CHANGED.search(note):
+            found[name] = max(found.get(name, 0.0), *map(float, MOVED.findall(note)), 0.0)
+    parts = [f"{name} (moved by up to {mm:g} mm)" if mm else name for name, mm in found.items()]
+    return f", repaired: {' and '.join(parts)}" if parts else ""
 
 
 def _sd(sd: "np.ndarray | None") -> str:
@@ -113,6 +129,7 @@ def _import_scan(arguments: argparse.Namespace) -> None:
         scanned = segmented_heart(source, arguments.labels)
     write_wall(scanned, target)
     volumes = ", ".join(f"{part} {value:.0f}" for part, value in scanned.volumes_ml.items())
-    print(f"{name}: ok, {volumes} ml{_sd(scanned.surface_sd_mm)}; {target} (mm, axes LPS)")
+    told = f"{volumes} ml{_sd(scanned.surface_sd_mm)}{repaired(scanned.notes)}"
+    print(f"{name}: ok, {told}; {target} (mm, axes LPS)")
     for line in scanned.notes:
         print(f"  {line}")

@@ -271,12 +271,15 @@ def _along_edges(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.vstack([start + share * (end - start) for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
 
 
-def resampled(surface: Surfaces, edge_mm: float, smooth_mm: float) -> Surfaces:
+def resampled(
+    surface: Surfaces, edge_mm: float, smooth_mm: float, closing_mm: float = 0.0
+) -> Surfaces:
     """The contour, without tags, of what a surface (mm) encloses: closed, simple and outward.
 
     What the outside does not reach is inside, so sheets within the muscle disappear. The surface
     need be neither a manifold nor free of intersections. Distances are smoothed by 2 G - G^2, G a
-    Gaussian of `smooth_mm`.
+    Gaussian of `smooth_mm`. Holes through the wall that a ball of radius `closing_mm` cannot enter
+    are filled (morphological closing).
 
     Raises:
         StepFailed: it encloses nothing.
@@ -286,9 +289,23 @@ def resampled(surface: Surfaces, edge_mm: float, smooth_mm: float) -> Surfaces:
     n = np.ceil((surface.points.max(axis=0) + MARGIN_MM - low) / step).astype(int) + 1
     given = ClosedSurface(*compact(surface.points, surface.faces))
     distance = _agreed(_flooded(_distances(low, n, step, given), step), step)
+    if closing_mm:
+        distance = _without_holes(distance, step, closing_mm)
     points, faces = zero_level(smoothed(distance, smooth_mm / step), low, np.full(3, step))
     points, faces = compact(points, faces[max(face_pieces(faces), key=len)])
     return Surfaces(points, outward(points, faces), np.zeros(len(faces), int))
+
+
+def _without_holes(distance: np.ndarray, step: float, radius_mm: float) -> np.ndarray:
+    """Distances of what a ball that rolls over the outside cannot enter.
+
+    Half a step less is filled, as the distance to points of a grid is that much uncertain; so even
+    surfaces stay where they are.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    depth = step * distance_transform_edt(distance < radius_mm)
+    return np.minimum(distance, radius_mm + 0.5 * step - depth)
 
 
 def _agreed(distance: np.ndarray, step: float) -> np.ndarray:

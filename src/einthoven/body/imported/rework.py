@@ -1,6 +1,6 @@
 """Other ways to triangulate a heart that cannot be triangulated or meshed as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,27 +13,43 @@ from einthoven.base.core.tags import LUNGS, Surface
 from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.base.geometry.triangles import compact, unique_edges
-from einthoven.body.anatomy.shape.heart_check import BadShape, ThinWall, check_heart
+from einthoven.base.geometry.triangles import compact, face_edges, unique_edges
+from einthoven.body.anatomy.shape.heart_check import (
+    MIN_WALL_MM,
+    BadShape,
+    ThinWall,
+    check_heart,
+)
 from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS, triangulated_heart
 from einthoven.body.imported.defect import Rough, near
 from einthoven.body.imported.mend import mended, with_split_chords
 from einthoven.body.imported.rebuild import Move, WallGrid, resampled
 from einthoven.body.imported.wall_tags import tag_wall
-from einthoven.body.imported.walls import placed_wall
+from einthoven.body.imported.walls import placed_wall, thickened
 
 REBUILDS = ((0.0, 0.15), (1.0, 0.25), (2.0, 0.35))
 """Width of smoothing in mm, and what walls are thicker than the least, in edges; tried in turn."""
-EDGES = ((1.0, 0.96), (1.04, 0.92))
+EDGES = ((1.0, 0.96), (1.04, 0.92), (2.0, 1.92))
 """Factors on the wanted edge length: those of the first group with each wall, then the others."""
+SPLIT, SPLIT_MM = 1.5, 5.0
+"""Triangles of edges above the first, as such a factor, are split in four; not above the second."""
 MAX_MEAN_MM, MAX_MM = 0.6, 8.0
 """A wall that would move farther, on average or anywhere, is another heart: it is not rebuilt."""
+Way = Callable[[Surfaces, float], tuple[Surfaces, list[str]]]
+"""A wall and the wanted edge length (mm) to a closed, tagged wall and notes."""
 ARRAYS = ("points", "faces", "face_tags")
+N_VALID, SPARE = 4, 1.02
+"""Number of rounds of small changes to new triangles; thickness they get, as a factor on the least.
+"""
 GAPS = (0.0, 0.4)
 """Least distances between layers, in edges, that are tried in turn."""
 RESAMPLED_MM = 1.5
 """Width over which a wall that is resampled as a whole is smoothed."""
+CLOSING_MM = 3.0
+"""Radius of holes through a wall that are filled; voxels of 2.5 mm leave such in one of 3 mm."""
+MAX_HANDLES = 6
+"""Holes through a closed wall that eight openings of its cavities explain (two need none)."""
 
 
 class Placed(NamedTuple):
@@ -66,7 +82,12 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
     Raises:
         BadInput: no heart is left; about the wall as it is.
     """
-    if fault is None:
+    ways: dict[str, Way] = {"as given": _as_given, "resampled": _resampled}
+    ways["without holes"] = _without_holes
+    if fault is None and (n := n_handles(heart)) > MAX_HANDLES:
+        ways = {"without holes": _without_holes}
+        fault = _pierced(heart, n, edge_mm)
+    elif fault is None:
         try:
             wall, notes = tagged(heart)
             placed, rotation, origin, changes = placed_wall(wall, edge_mm)
@@ -76,7 +97,7 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
         except Rough as error:
             fault = error
     step("rebuilding the heart's wall from signed distances")
-    for how, closed in (("as given", _as_given), ("resampled", _resampled)):
+    for how, closed in ways.items():
         try:
             wall, notes = closed(heart, edge_mm)
             for found in rebuilt_hearts(heart, wall, edge_mm):
@@ -110,9 +131,35 @@ def _as_given(heart: Surfaces, _: float) -> tuple[Surfaces, list[str]]:
     return tagged(heart)
 
 
-def _resampled(heart: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
+def n_handles(wall: Surfaces) -> int:
+    """Holes through a closed surface in one piece: its genus."""
+    n_points, n_faces = len(np.unique(wall.faces)), len(wall.faces)
+    return 1 - (n_points - len(unique_edges(wall.faces)[0]) + n_faces) // 2
+
+
+def _pierced(heart: Surfaces, n: int, edge_mm: float) -> Rough:
+    """The fault of a wall with many holes: that is where a closed one is farthest from it."""
+    new = resampled(heart, edge_mm, RESAMPLED_MM, CLOSING_MM)
+    apart = TriangleTree(heart.points, heart.faces).closest(new.points).distance
+    places = new.points[np.argsort(-apart)[:200]]
+    return Rough(
+        f"heart: {n} holes through its wall, the largest {near(places)}; where a wall is thinner "
+        "than voxels it has holes: contour the image on finer voxels, or import the label image",
+        places,
+        heart,
+    )
+
+
+def _without_holes(heart: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
+    """The contour of the wall with holes through it filled, tagged as in `_resampled`."""
+    return _resampled(heart, edge_mm, CLOSING_MM)
+
+
+def _resampled(
+    heart: Surfaces, edge_mm: float, closing_mm: float = 0.0
+) -> tuple[Surfaces, list[str]]:
     """The contour of the whole wall, tagged as the nearest triangles were, or by its shape."""
-    new = resampled(heart, edge_mm, RESAMPLED_MM)
+    new = resampled(heart, edge_mm, RESAMPLED_MM, closing_mm)
     if (heart.face_tags > 0).all():
         middle = new.points[new.faces].mean(axis=1)
         nearest = TriangleTree(heart.points, heart.faces).closest(middle).faces
@@ -144,21 +191,40 @@ def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[
             new, note = walls[smooth_mm]
             for factor in factors:
                 tried_mm = float(np.clip(factor * edge_mm, *HEART_EDGE_MM))
+                if factor > SPLIT and tried_mm > SPLIT_MM:
+                    continue
                 try:
                     heart, rotation, origin, moved_mm = _valid_heart(new, tried_mm)
                 except (StepFailed, BadInput) as error:
                     logger.info("rebuilt wall at %.3g mm: %s", tried_mm, error)
-                    if isinstance(error, ThinWall):
-                        break
                     continue
                 notes = [note]
                 if factor != 1.0:
                     notes.append(f"heart: edges of {tried_mm:.3g} mm were taken")
+                if factor > SPLIT:
+                    heart = _with(heart, in_four(heart))
+                    notes[-1] += ", and each triangle split in four"
                 if moved_mm:
-                    notes.append(f"heart: vertices near crossings moved by up to {moved_mm:.2f} mm")
+                    at = "near thin places and crossings"
+                    notes.append(f"heart: vertices {at} moved by up to {moved_mm:.2f} mm")
                 found = Placed(heart, rotation, origin, [], notes)
                 if not len(intersecting_pairs(found.lying.points, found.lying.faces)):
                     yield found
+
+
+def in_four(surfaces: Surfaces) -> Surfaces:
+    """The same surfaces with each triangle split in four at the middles of its edges."""
+    points, faces = surfaces.points, surfaces.faces
+    sides = np.sort(face_edges(faces), axis=1)
+    edges, index = np.unique(sides, axis=0, return_inverse=True)
+    middle = (len(points) + index.reshape(3, -1)).astype(faces.dtype)
+    (a, b, c), (ab, bc, ca) = faces.T, middle
+    parts = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
+    return Surfaces(
+        np.vstack([points, points[edges].mean(axis=1)]),
+        np.concatenate([np.stack(part, axis=1) for part in parts]),
+        np.tile(surfaces.face_tags, 4),
+    )
 
 
 def _rebuilt(
@@ -184,26 +250,28 @@ def _valid_heart(
 ) -> tuple[HeartSurfaces, np.ndarray, np.ndarray, float]:
     """Heart and pose as of `placed_heart`, with small changes that make it valid.
 
-    The last value is how far these move a vertex, mm.
+    Thin places are thickened from outside, crossings opened. The last value is how far vertices
+    moved for that, mm.
     """
     heart, rotation, origin = triangulated_heart(wall, edge_mm)
-    points, faces, tags = (getattr(with_split_chords(heart), name) for name in ARRAYS)
-    heart = replace(heart, points=points, faces=faces, face_tags=tags)
-    try:
-        check_heart(heart, flat_base=False)
-        return heart, rotation, origin, 0.0
-    except ThinWall:
-        raise
-    except BadShape as error:
-        logger.info("%s: moving vertices there", error)
-    change = mended(heart)
-    points, faces, tags = (getattr(change.surfaces, name) for name in ARRAYS)
-    heart = replace(heart, points=points, faces=faces, face_tags=tags)
-    try:
-        check_heart(heart, flat_base=False)
-    except ThinWall as error:
-        raise StepFailed(f"moved vertices: {error}") from error
-    return heart, rotation, origin, change.moved_mm
+    heart = _with(heart, with_split_chords(heart))
+    moved_mm = 0.0
+    for _ in range(N_VALID):
+        try:
+            check_heart(heart, flat_base=False)
+            return heart, rotation, origin, moved_mm
+        except ThinWall as error:
+            failure, changed = str(error), thickened(heart, SPARE * MIN_WALL_MM)[0]
+        except BadShape as error:
+            failure, changed = str(error), mended(heart).surfaces
+        logger.info("%s: moving vertices there", failure)
+        moved_mm += float(np.linalg.norm(changed.points - heart.points, axis=1).max())
+        heart = _with(heart, changed)
+    raise StepFailed(f"moved vertices: {failure}")
+
+
+def _with(heart: HeartSurfaces, changed: Surfaces) -> HeartSurfaces:
+    return replace(heart, **{name: getattr(changed, name) for name in ARRAYS})
 
 
 def other_surfaces(

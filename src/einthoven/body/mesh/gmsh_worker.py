@@ -24,7 +24,11 @@ UNBOUNDED = 1e22
 
 
 def _mesh_volumes(
-    surfaces: Surfaces, electrode_points: np.ndarray, config: MeshSettings, folder: Path
+    surfaces: Surfaces,
+    electrode_points: np.ndarray,
+    config: MeshSettings,
+    still_s: float,
+    folder: Path,
 ) -> dict[str, np.ndarray | int]:
     """Mesh all tissues at once, and move inner nodes of bad cells until these are good.
 
@@ -38,7 +42,9 @@ def _mesh_volumes(
         gmsh.clear()
         add_surfaces(surfaces)
         set_sizes(grids, SIZE_RATIO * config.heart_edge_mm, folder)
+        _end_if_still(still_s)
         _generate(config.algorithm)
+        _end_if_still(0.0)
         nodes, cells, cell_tags = read_cells(n_given, surfaces.face_tags)
         on_surface = np.arange(len(nodes)) < n_given
         nodes, quality, n_moved = relocate_nodes(nodes, cells, on_surface)
@@ -59,6 +65,11 @@ def _mesh_volumes(
         n_flips=n_flips,
         n_moved=n_moved,
     )
+
+
+def _end_if_still(seconds: float) -> None:
+    """End this process by SIGVTALRM after so many seconds of its own time; 0 takes it back."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
 
 
 def add_surfaces(surfaces: Surfaces) -> None:
@@ -158,7 +169,8 @@ def main(job_path: str, result_path: str) -> int:
     gmsh.option.setNumber("General.Verbosity", 0)
     try:
         surfaces = Surfaces(*(arrays[name] for name in ("points", "faces", "face_tags")))
-        result = _mesh_volumes(surfaces, arrays["electrode_points"], config, Path(job_path).parent)
+        folder, still_s = Path(job_path).parent, float(arrays["still_s"])
+        result = _mesh_volumes(surfaces, arrays["electrode_points"], config, still_s, folder)
     except Exception as error:  # gmsh raises plain Exception with its last message
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1

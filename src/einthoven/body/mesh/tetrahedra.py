@@ -1,9 +1,11 @@
 """Conforming tetrahedra of myocardium, blood and torso from their surfaces."""
 
 import math
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -14,11 +16,13 @@ from einthoven.base.config.models import MeshSettings
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import BadInput, EinthovenError, StepFailed, extra
 from einthoven.base.core.log import logger
-from einthoven.base.core.tags import Tissue
+from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.simplex import tet_volumes
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import compact, triangle_quality
 from einthoven.body.imported.defect import near
+from einthoven.body.imported.outer_slivers import OUTER, without_outer_slivers
 from einthoven.body.imported.rework import other_surfaces
 from einthoven.body.mesh.quality import gamma_quality, quality_summary
 from einthoven.body.mesh.sizing import refine_skin
@@ -31,6 +35,9 @@ from einthoven.body.mesh.surfaces import (
 from einthoven.data.patient.mesh import TetMesh
 
 VOLUME_TOLERANCE = 1e-9
+STILL_S, STILL_S_PER_FACE = 60.0, 3e-3
+"""Processor time after which gmsh stands still: some ten times that of Delaunay on 42,000 surface
+triangles, which fills the volumes in 13 s."""
 OTHER = {"hxt": "delaunay", "delaunay": "hxt"}
 """Algorithm -> the one that is tried after it."""
 
@@ -39,16 +46,26 @@ class NoMesh(StepFailed):
     """gmsh failed; with another algorithm or other triangles it may not."""
 
 
+class TookTooLong(StepFailed):
+    """gmsh was ended at the time limit; the same algorithm is not tried again."""
+
+
 class BadCells(StepFailed):
     """Cells below the least quality.
 
     Attributes:
         places: [place, 3] mm, of the worst cell first.
+        nearest: [place] tags of the surfaces nearest to them.
     """
 
-    def __init__(self, message: str, places: np.ndarray):
+    def __init__(self, message: str, places: np.ndarray, nearest: np.ndarray):
         super().__init__(message)
-        self.places = places
+        self.places, self.nearest = places, nearest
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether all of them lie at the skin or the lungs: another heart does not help."""
+        return bool(np.isin(self.nearest, OUTER).all())
 
 
 def tetrahedralise(
@@ -56,8 +73,9 @@ def tetrahedralise(
 ) -> TetMesh:
     """Tetrahedral mesh of the body; the surface triangles become facets of the mesh.
 
-    If that fails, the other algorithm is tried, then other triangles of the heart
-    (`imported.rework.other_surfaces`); a warning says which, and how far vertices moved.
+    If that fails, slivers of skin and lungs are removed, the other algorithm is tried, then other
+    triangles of the heart (`imported.rework.other_surfaces`); a warning and `TetMesh.repair` say
+    which, and how far vertices moved.
 
     Skin triangles are split in their own planes next to electrodes, where coarse triangles would
     keep the volume coarse. The wall has edges of `heart_edge_mm` throughout. Outside it they grow
@@ -75,7 +93,7 @@ def tetrahedralise(
     Raises:
         BadInput: the surfaces or settings are wrong.
         MissingExtra: gmsh is not installed.
-        StepFailed: gmsh failed, hung, or left cells worse than `min_quality`.
+        StepFailed: gmsh failed, hung, or left cells worse than `min_quality`; with the place.
     """
     with extra("solve", "meshing a body"):
         import gmsh as _  # noqa: F401  # for the child process: fails early if missing
@@ -86,15 +104,20 @@ def tetrahedralise(
         return _meshed(surfaces, electrodes, config, patient)
     except (Crossing, NoMesh, BadCells) as error:
         first = error
+    slow = set[str]()
     for tried, how in _other_ways(surfaces, config, first):
+        if tried.config.algorithm in slow:
+            continue
         logger.info("%s: %s; meshing again: %s", patient or "mesh", first, how)
         try:
             mesh = _meshed(tried.surfaces, electrodes, tried.config, patient)
         except (BadInput, StepFailed) as error:
             logger.info("%s: %s", patient or "mesh", error)
+            if isinstance(error, TookTooLong):
+                slow.add(tried.config.algorithm)
             continue
         logger.warning("%s: %s; meshed with a change: %s", patient or "mesh", first, how)
-        return mesh
+        return replace(mesh, repair=how)
     raise first
 
 
@@ -107,6 +130,7 @@ def _meshed(
     points, faces = compact(surfaces.points, surfaces.faces)
     surfaces = refine_skin(Surfaces(points, faces, surfaces.face_tags), electrodes, config)
     job = vars(surfaces) | {"electrode_points": electrodes, "config": config.model_dump_json()}
+    job["still_s"] = STILL_S + STILL_S_PER_FACE * len(surfaces.faces)
     settings = (
         f"heart {config.heart_edge_mm:g} mm, torso {config.torso_edge_mm:g} mm, {config.algorithm}"
     )
@@ -125,10 +149,21 @@ class _Way(NamedTuple):
 def _other_ways(
     surfaces: Surfaces, config: MeshSettings, error: EinthovenError
 ) -> Iterator[tuple[_Way, str]]:
-    """The other algorithm, then other triangles of the heart with either; and what each is."""
+    """No slivers outside, the other algorithm, other triangles of the heart; and what each is."""
     other = config.model_copy(update={"algorithm": OTHER[config.algorithm]})
-    if not isinstance(error, Crossing):
+    evened = without_outer_slivers(surfaces)
+    if evened.n_changes:
+        surfaces = evened.surfaces
+        note = (
+            f"skin: {evened.n_changes} slivers removed, vertices moved by up to "
+            f"{evened.moved_mm:.2f} mm {near(evened.places)}"
+        )
+        yield _Way(surfaces, config), note
+        yield _Way(surfaces, other), f"{note}, {other.algorithm}"
+    elif not isinstance(error, Crossing):
         yield _Way(surfaces, other), other.algorithm
+    if isinstance(error, BadCells) and error.is_outside:
+        return
     places = getattr(error, "places", None)
     try:
         for changed, note in other_surfaces(surfaces, config.heart_edge_mm, places):
@@ -148,10 +183,13 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise StepFailed(
+            raise TookTooLong(
                 f"meshing took longer than timeout_s = {timeout_s:g} s ({settings}) and was ended; "
                 "coarser edges or more time?"
             ) from error
+        if done.returncode == -signal.SIGVTALRM:
+            still = f"gmsh stood still for {job['still_s']:.3g} s of a processor and was ended"
+            raise NoMesh(f"{still} ({settings}); {_worst_triangle(job)}")
         if done.returncode < 0:
             raise NoMesh(f"gmsh crashed with signal {-done.returncode} ({settings})")
         if done.returncode:
@@ -159,6 +197,14 @@ def _run_gmsh(job: dict[str, Any], timeout_s: float, settings: str) -> dict[str,
             raise NoMesh(f"gmsh failed ({settings}): {lines[-1]}")
         with np.load(result_path) as result:
             return {name: result[name] for name in result.files}
+
+
+def _worst_triangle(job: dict[str, Any]) -> str:
+    """Text on the worst triangle of the surfaces: most often a mesher stands still there."""
+    points, faces = job["points"], job["faces"]
+    worst = int(triangle_quality(points, faces).argmin())
+    name = Surface(job["face_tags"][worst]).name
+    return f"{name} is worst {near(points[faces[worst]].mean(axis=0)[None])}: smoother there?"
 
 
 def _number(result: dict[str, np.ndarray], face_tags: np.ndarray, patient: str) -> TetMesh:
@@ -199,11 +245,16 @@ def _check_mesh(mesh: TetMesh, min_quality: float, settings: str) -> None:
         quality = gamma_quality(mesh.points, mesh.cells)
         bad = np.flatnonzero(quality < min_quality)
         places = mesh.points[mesh.cells[bad[np.argsort(quality[bad])]]].mean(axis=1)
+        tree = TriangleTree(mesh.points, mesh.facets)
+        nearest = mesh.facet_tags[tree.closest(places).faces]
+        name = Surface(nearest[0]).name
+        cure = f"smoother triangles of {name} there" if nearest[0] in OUTER else "smoother surfaces"
         raise BadCells(
             f"{len(bad)} cells are worse than min_quality = {min_quality:g} (worst {worst:.3g}) "
-            f"{near(places)} after {mesh.n_flips} flipped diagonals ({settings}); another "
-            "heart_edge_mm, or smoother surfaces?",
+            f"{near(places)}, at {name}, after {mesh.n_flips} flipped diagonals ({settings}); "
+            f"another heart_edge_mm, or {cure}?",
             places,
+            nearest,
         )
     volumes = tet_volumes(mesh.points, mesh.cells)
     for tissue, wanted in tissue_volumes(mesh.surfaces).items():

@@ -18,6 +18,7 @@ class TetMesh(Stage):
     """Tetrahedra and their tagged boundary, numbered myocardium first."""
 
     stage = "mesh"
+    of_some = frozenset({"repair"})
 
     points: np.ndarray
     """[node, 3] mm; the myocardium's nodes are points[:n_heart_nodes]."""
@@ -35,6 +36,8 @@ class TetMesh(Stage):
     """Surface diagonals flipped."""
     n_moved: int = 0
     """Inner nodes moved for quality."""
+    repair: str | None = None
+    """Change of surfaces that could not be meshed as given, and how many mm vertices moved."""
     quality: dict[str, float] = field(default_factory=dict)
     """`quality_min`, `_p01` (first percentile) and `_mean` of gamma over all cells, and
     `surface_quality_min`, ... of the triangles' quality over all facets."""

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.difficult_hearts import doubled_with_discs, drawn, pierced
+from helpers.difficult_hearts import doubled_with_discs, drawn, pierced, voxelled
+from scipy.spatial import cKDTree
 
-from einthoven.base.core.errors import StepFailed
+from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.tags import Surface
+from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.surfaces import Surfaces
@@ -16,6 +18,14 @@ from einthoven.body.anatomy.shape.heart_check import MIN_WALL_MM, WALLS, thickne
 from einthoven.body.imported.inner_walls import without_inner_walls
 from einthoven.body.imported.mend import mended, with_split_chords
 from einthoven.body.imported.rebuild import Move, WallGrid, resampled
+from einthoven.body.imported.rework import (
+    CLOSING_MM,
+    MAX_HANDLES,
+    RESAMPLED_MM,
+    hearts_of,
+    in_four,
+    n_handles,
+)
 
 EDGE_MM = 4.0
 
@@ -144,3 +154,91 @@ def test_an_edge_inside_of_two_surfaces_is_split_in_one_of_them():
     assert len(found.points) == 5 and len(found.faces) == 6
     assert (unique_edges(found.faces)[1] <= 2).all()
     assert np.array_equal(found.tagged(Surface.BASE), faces[:2])
+
+
+@pytest.fixture(scope="module")
+def holed(wall):
+    """Marching cubes on 2.5 mm voxels of a heart whose RV has a wall of 3 mm."""
+    return voxelled(wall, 2.5)
+
+
+def test_holes_that_voxels_leave_in_a_thin_wall_are_filled(wall, holed):
+    assert n_handles(wall) == 0 and n_handles(holed) > 50
+    found = resampled(holed, EDGE_MM, RESAMPLED_MM, CLOSING_MM)
+    assert closed(found) and n_handles(found) == 0
+    apart = TriangleTree(wall.points, wall.faces).closest(found.points).distance
+    assert apart.mean() < 0.5 and apart.max() < 3.5
+
+
+def test_closing_leaves_a_wall_without_holes_as_it_is(wall):
+    found = [resampled(wall, EDGE_MM, RESAMPLED_MM, mm) for mm in (0.0, CLOSING_MM)]
+    apart = TriangleTree(found[0].points, found[0].faces).closest(found[1].points).distance
+    assert apart.mean() < 0.05
+
+
+def test_a_wall_with_holes_that_cannot_be_rebuilt_is_refused_with_number_and_place(
+    holed, monkeypatch
+):
+    def none(*_):
+        raise StepFailed("no heart")
+
+    monkeypatch.setattr("einthoven.body.imported.rework.rebuilt_hearts", none)
+    monkeypatch.setattr("einthoven.body.imported.rework.tagged", lambda heart: (heart, []))
+    told = rf"{n_handles(holed)} holes through its wall, the largest near .*import the label image"
+    with pytest.raises(BadInput, match=told) as caught:
+        next(hearts_of(holed, EDGE_MM))
+    assert n_handles(holed) > MAX_HANDLES and len(caught.value.places)
+
+
+def test_thin_places_of_new_triangles_are_thickened(wall, monkeypatch):
+    """What triangles of the wanted size cut off a wall is put back from outside."""
+    from einthoven.body.imported import rework
+
+    real = rework.triangulated_heart
+
+    def thinner(surface, edge_mm):
+        heart, rotation, origin = real(surface, edge_mm)
+        epi = np.unique(heart.tagged(Surface.EPI))
+        lv = heart.points[np.unique(heart.tagged(Surface.LV_ENDO))]
+        apex = epi[np.argsort(heart.points[epi, 2])[:6]]
+        at = cKDTree(lv).query(heart.points[apex])[1]
+        points = heart.points.copy()
+        way = points[apex] - lv[at]
+        points[apex] = lv[at] + 1.2 * way / np.linalg.norm(way, axis=1, keepdims=True)
+        return replace(heart, points=points), rotation, origin
+
+    monkeypatch.setattr(rework, "triangulated_heart", thinner)
+    heart, _, _, moved_mm = rework._valid_heart(wall, EDGE_MM)
+    assert 0.0 < moved_mm < 2.0
+    for inner, outer in WALLS[:2]:
+        assert thickness(heart, inner, outer)[1].min() >= MIN_WALL_MM
+
+
+def test_triangles_split_in_four_are_the_same_surfaces(wall):
+    found = in_four(wall)
+    assert closed(found) and n_handles(found) == 0
+    assert found.edge_mm == pytest.approx(wall.edge_mm / 2, rel=0.02)
+    volumes = [enclosed_volume(s.points, s.faces) for s in (wall, found)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=1e-12)
+    for tag in (Surface.EPI, Surface.BASE):
+        assert (found.face_tags == tag).sum() == 4 * (wall.face_tags == tag).sum()
+
+
+def test_where_triangles_of_the_wanted_size_fail_twice_as_large_ones_are_split(wall, monkeypatch):
+    """Planar splits change neither crossings nor thickness, so what is valid stays valid."""
+    from einthoven.body.imported import rework
+
+    real, tried = rework._valid_heart, []
+
+    def only_large(surface, edge_mm):
+        tried.append(edge_mm)
+        if edge_mm < 4.0:
+            raise StepFailed("triangles intersect")
+        return real(surface, edge_mm)
+
+    monkeypatch.setattr(rework, "_valid_heart", only_large)
+    monkeypatch.setattr(rework, "REBUILDS", ((1.0, 0.25),))
+    found = next(rework.rebuilt_hearts(wall, wall, 2.2))
+    assert tried == pytest.approx([2.2, 2.112, 2.288, 2.024, 4.4])
+    assert found.heart.edge_mm == pytest.approx(2.2, rel=0.15)
+    assert "heart: edges of 4.4 mm were taken, and each triangle split in four" in found.notes
