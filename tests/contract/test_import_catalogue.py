@@ -20,7 +20,7 @@ from einthoven.body.mesh.tetrahedra import tetrahedralise
 EDGE_MM, FINER_MM = 6.0, 4.0
 """Outflow tracts of 8 mm radius and real bases need the edges of the default config."""
 QUICK = ("RV's wall of 0.9 mm",)
-QUICK_DIFFICULT = ("discs and a double septum, flat base",)
+QUICK_DIFFICULT = ()
 QUICK_REFUSALS = (
     "no such file", "unknown format", "an unknown word", "mirrored axes", "another unit",
     "vertices that are no numbers", "a part is missing",

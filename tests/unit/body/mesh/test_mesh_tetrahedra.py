@@ -256,6 +256,7 @@ def test_time_limit_ends_gmsh():
     assert time.perf_counter() - start < 20.0
 
 
+@pytest.mark.slow
 def test_unreachable_quality_is_a_failure_with_parameters():
     with pytest.raises(StepFailed, match="worse than min_quality = 0.49"):
         make(SPHERES, min_quality=0.49)
