@@ -133,7 +133,7 @@ class AnatomySettings(Section):
 
     heart_edge_mm: HeartEdge = 4.0
     torso_resolution: Literal["coarse", "fine"] = "coarse"
-    pose: Literal["imaged", "engblom"] = "imaged"
+    pose: Literal["imaged", "engblom", "apex"] = "imaged"
     """Position and orientation of the mean heart (`anatomy.pose.MEAN_POSES`)."""
     lungs: bool = False
     """Whether the torso has lungs, with their own conductivity."""

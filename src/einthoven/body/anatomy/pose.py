@@ -12,7 +12,7 @@ POSE: dict[str, tuple[float, float]] = {
     "alpha_x": (0.0, 8.0),  # degrees about the LV-RV axis: positive raises the apex
     "alpha_y": (0.0, 6.0),  # degrees about y: positive rotates the apex to the left
     "alpha_z": (0.0, 12.0),  # degrees about the long axis: positive rotates the RV upwards
-    "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline
+    "shift_left": (20.0, 6.0),  # mm, heart's centre left of the midline (+ MeanPose.left_mm)
     "shift_up": (0.0, 12.0),  # mm, heart's centre above that of the mean pose
     "clearance": (28.0, 5.0),  # mm, least distance from heart to skin
 }
@@ -33,6 +33,8 @@ class MeanPose:
     apex_below_horizontal_deg: float
     up_mm: float
     """Height of the heart's centre above the fourth intercostal space."""
+    left_mm: float = 0.0
+    """Further shift of the heart's centre to the left."""
 
     @property
     def rotation(self) -> np.ndarray:
@@ -48,13 +50,17 @@ class MeanPose:
 MEAN_POSES: dict[str, MeanPose] = {
     "imaged": MeanPose(33.0, 34.5, -30.0),
     "engblom": MeanPose(44.0, 28.5, -5.0),
+    "apex": MeanPose(44.0, 34.5, -30.0, left_mm=15.0),
 }
 """Name in `config.models.AnatomySettings.pose` -> the pose.
 
 imaged: the mean of five segmented hearts in their own torsos, (left, front, down) = (0.43, 0.68,
 0.56), and their height in the torso. engblom: Engblom et al., Am. Heart J. 150:507 (2005), by
 magnetic resonance in 94 healthy adults: 38 +- 10 degrees below the left in the frontal plane, 46 +-
-7 degrees in front of the left in the transverse plane."""
+7 degrees in front of the left in the transverse plane. apex: as imaged, but as far to the left of
+the front as by Engblom, and the apex 79 mm from the midline, just inside of V4, where it is felt in
+people (8 to 9 cm by Gray's Anatomy); imaged has it at 55 mm.
+docs/studies/2026-11-25-bodies-of-people.md says what that does to V4, V5 and V6."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class PhysicalPose:
         values = {
             name: float(middle + sd * c) for (name, (middle, sd)), c in zip(POSE.items(), coeffs)
         }
+        values["shift_left"] += MEAN_POSES[mean].left_mm
         return cls(**values, mean=MEAN_POSES[mean])
 
     @property

@@ -83,6 +83,19 @@ def test_the_imaged_mean_is_that_of_five_hearts():
     assert pose.up_mm < PhysicalPose.from_coeffs(np.zeros(6), "engblom").up_mm
 
 
+def test_the_pose_apex_has_the_apex_where_it_is_felt(heart, torso):
+    """8 to 9 cm from the midline; its long axis is that of Engblom 2005 within its SD."""
+    for mean, low, high in (("imaged", 45, 60), ("apex", 75, 88)):
+        rotation, origin = place_heart(heart, torso, np.zeros(6), mean)
+        placed = heart.epi_points @ rotation.T + origin
+        assert low < placed[heart.epi_points[:, 2].argmin()] @ LEFT < high
+    pose = PhysicalPose.from_coeffs(np.zeros(6), "apex")
+    left, front, down = -pose.rotation[:, 2] @ np.c_[LEFT, FRONT, -UP]
+    assert np.degrees(np.arctan2(down, left)) == pytest.approx(38, abs=10)
+    assert np.degrees(np.arctan2(front, left)) == pytest.approx(46, abs=1)
+    assert pose.shift_left == 35.0 and pose.clearance == POSE["clearance"][0]
+
+
 def test_clearance_and_shifts_are_kept(heart, torso):
     coeffs = np.array([0.5, -0.5, 0.5, 1.0, -1.0, 0.5])
     rotation, origin = place_heart(heart, torso, coeffs)
