@@ -12,7 +12,8 @@ wave of infarction in a facing lead), `cost_ratio` (time of the stage over that 
 all scenarios), the table of territory by lead, and subendocardial ischaemia (TQ depression by
 border and anisotropy). `robustness` has the cost of a scar that nobody knows of: lead fields by
 finite elements and by the operator, and digital twins. `late_potentials` has the end of the
-filtered QRS after scars, and ST in V7 to V9 in occlusions of the LCX.
+filtered QRS after scars, and ST in V7 to V9 in occlusions of the LCX. `imaging` has the figures of
+the model for infarcts on hearts never seen (`benchmarks/infarcts.py` has people's, too).
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from infarcts import simulated_figures
 from substrate_hearts import ACUTE, FACING, OLD, Beat, Heart
 from substrate_late import late_potentials
 from substrate_robustness import robustness
@@ -34,6 +36,8 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.log import logger
 from einthoven.base.core.names import LEADS
+from einthoven.imaging.infarct.infarct_model import InfarctModel
+from einthoven.imaging.infarct.pairs import InfarctPairs
 from einthoven.physics.ecg.forward import transfer_matrix
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.membrane import Membrane
@@ -189,6 +193,7 @@ def main() -> None:
     add("--twins", type=int, default=12, help="hearts of which twins are fitted, four each")
     add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
         help=f"of {', '.join(SECTIONS)}")  # fmt: skip
+    add("--infarcts", type=Path, help="pairs of snakemake infarcts, for the figures of imaging")
     add("--json", type=Path)
     args = parser.parse_args()
     plan = Plan.of(load(args.config))
@@ -204,6 +209,9 @@ def main() -> None:
     for section in ("robustness", "late_potentials"):
         for name, rows in found.get(section, {}).items():
             print(name, tabulate(rows, headers="keys", floatfmt=".3g"), sep="\n")
+    if args.infarcts:
+        found["imaging"] = simulated_figures(InfarctModel.load(), InfarctPairs.read(args.infarcts))
+        print(f"imaging: {found['imaging']}")
     if args.json:
         write_json(args.json, found)
 
