@@ -106,6 +106,7 @@ def test_results_are_those_of_a_local_run(run, finished):
         assert run.project.path(name).read_bytes() == (finished / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_electrodes_in_jobs_of_their_own_give_the_same_store(slurm, finished, tmp_path):
     """Settings of docs/how-to/run-on-slurm.md, but four electrodes a step: one costs a start of its
     own.

@@ -19,7 +19,7 @@ from einthoven.body.mesh.tetrahedra import tetrahedralise
 
 EDGE_MM, FINER_MM = 6.0, 4.0
 """Outflow tracts of 8 mm radius and real bases need the edges of the default config."""
-QUICK = ("RV's wall of 0.9 mm",)
+QUICK = ()
 QUICK_DIFFICULT = ()
 QUICK_REFUSALS = (
     "no such file", "unknown format", "an unknown word", "mirrored axes", "another unit",

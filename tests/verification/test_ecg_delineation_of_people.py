@@ -11,6 +11,8 @@ from einthoven.physics.ecg.recordings.wfdb import read_wfdb
 LIMITS_MS = {"qrs_onset_ms": (4.0, 6.5), "qrs_end_ms": (4.0, 11.6), "t_end_ms": (8.0, 30.6)}
 """Largest mean error and SD, the latter of the CSE study."""
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def marked():

@@ -13,6 +13,7 @@ def with_atlas(path):
     return (*CI, "--config", f"anatomy={{heart_atlas: {path}}}", "cohort={n_heart_modes: 3}")
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_another_atlas_file_makes_the_anatomy_again(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "SHIPPED_EDGES_MM", (4.0,))

@@ -18,13 +18,12 @@ def main(input, output, params, log):
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields_of(patient, sigma, section.forward_models[:1])
-    activation = ActivationSettings.model_validate(params.activation)
-    heart = Simulator.of(patient, fields, activation, params.smoothing_mm)
+    own = ActivationSettings.model_validate(params.activation), params.smoothing_mm
     cases = draw_beats(section, patient.name, section.simulations_per_patient)
-    scars, split = SubstrateSettings.model_validate(params.scars), patient.anatomy.split
-    pairs = InfarctPairs.of(heart, cases, scars, split)
-    pairs.save(output[0])
-    log.info("%d pairs", len(pairs))
+    scars = SubstrateSettings.model_validate(params.scars)
+    heart = Simulator.of(patient, fields, *own)
+    pairs = InfarctPairs.of(heart, cases, scars, patient.anatomy.split)
+    log.info("%d pairs", pairs.save(output[0]))
 
 
 if "snakemake" in globals():

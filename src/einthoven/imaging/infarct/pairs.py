@@ -113,8 +113,8 @@ class InfarctPairs:
         first = self.label_names.index("substrate_share_01")
         return self.labels[:, first : first + 17]
 
-    def save(self, path: str | Path) -> None:
-        """Write the pairs of one patient, atomically; the same pairs give the same bytes.
+    def save(self, path: str | Path) -> int:
+        """Write the pairs of one patient, atomically, and count them; same pairs, same bytes.
 
         Raises:
             BadInput: of several patients, or an ECG beyond 32 mV.
@@ -126,6 +126,7 @@ class InfarctPairs:
             arrays[f"{name}_uv"] = in_uv(getattr(self, name)[:, INDEPENDENT_ROWS])
         save_arrays(path, arrays, patient=str(names[0]), split=str(self.split[0]),
                     label_names=list(self.label_names))  # fmt: skip
+        return len(self)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
