@@ -31,7 +31,7 @@ def cable(cell, g_ks, n_steps):
             current[i] = DIFFUSIVITY / STEP_MM**2 * (left - 2.0 * v[i] + right)
         for i in range(n):
             stimulus = -52.0 if i < 5 and step * STEP_MS < 1.0 else 0.0
-            own = Conductances(g_ks[i], cell.to, cell.kr)
+            own = Conductances(g_ks[i], cell.to, cell.kr, cell.cal, cell.na, cell.k_out, cell.katp)
             advance(states[i], own, False, stimulus - current[i], STEP_MS)
     return v_m
 
