@@ -31,7 +31,6 @@ from einthoven.imaging.infarct.infarct_model import (
 )
 from einthoven.imaging.infarct.pairs import InfarctPairs
 from einthoven.imaging.infarct.training_beats import TrainingBeats, targets
-from einthoven.imaging.inputs.onsets import as_recorded
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
 
@@ -74,15 +73,11 @@ def dice(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 def simulated_figures(model: InfarctModel, pairs: InfarctPairs) -> dict[str, Any]:
     """Figures of hearts that no training held."""
-    test = pairs.rows(pairs.split == "test")
-    both = TrainingBeats.of(test)
+    both = TrainingBeats.of(pairs.rows(pairs.split == "test"))
+    scars = both.pairs
     found = model.estimate(both.ecg, is_recorded=False)
     present = both.truth.present.numpy() > 0
     true = InfarctEstimate(*(values[present] for values in found))
-    onset = np.isfinite(as_recorded(test.healthy).delay) & np.isfinite(
-        as_recorded(test.scarred).delay
-    )
-    scars = test.rows(onset)
     truth = targets(scars)
     involved, sizes = truth.segments.numpy() > 0, truth.sizes.numpy()
     overlap, large = dice(true.segments >= LIKELY, involved), sizes[:, 0] >= LARGE_PERCENT
@@ -97,7 +92,7 @@ def simulated_figures(model: InfarctModel, pairs: InfarctPairs) -> dict[str, Any
     not_small = np.concatenate([np.ones(len(large), bool), large])
     hearts = np.concatenate([scars.patient, scars.patient])
     return {
-        "n_hearts": len(np.unique(test.patient)), "n_scars": len(scars),
+        "n_hearts": len(np.unique(scars.patient)), "n_scars": len(scars),
         "auc": with_interval(auc_of(present, found.presence), len(present), hearts),
         "auc_large": auc_of(present, found.presence)(np.flatnonzero(not_small)),
         "territory_share": float((got == named)[territorial].mean()),
@@ -125,10 +120,9 @@ def recorded_figures(model: InfarctModel, data: Path, part: str) -> dict[str, An
     who = np.array([label.patient for label in labels])
     chance = np.array([float(report.estimate.presence[0]) for report in reports])
     told = np.array([not report.note for report in reports])
-    territory = np.array([report.estimate.territory[0] for report in reports])
+    ratio = np.array([float(report.estimate.anterior_to_inferior[0]) for report in reports])
     walled = np.array([bool(label.wall) for label in labels]) & ill
     anterior = np.array([label.wall == ANTERIOR for label in labels])[walled]
-    ratio = territory[:, ARTERIES.index("LAD")] / territory[:, ARTERIES.index("RCA")]
     likely = chance >= LIKELY
     return {
         "n_healthy": int((~ill).sum()), "n_infarcts": int(ill.sum()),

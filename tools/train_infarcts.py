@@ -30,7 +30,7 @@ from einthoven.app.evaluation.labelled_recordings import (
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.log import logger, track
 from einthoven.base.core.seeds import derive_seed, generator
-from einthoven.imaging.infarct.infarct_model import ARTERIES, SHIPPED, InfarctModel, placed
+from einthoven.imaging.infarct.infarct_model import SHIPPED, InfarctModel, placed
 from einthoven.imaging.infarct.infarct_network import InfarctNetwork
 from einthoven.imaging.infarct.infarct_task import EPOCHS, train_infarct_network
 from einthoven.imaging.infarct.pairs import InfarctPairs
@@ -106,10 +106,8 @@ def calibrated(
 def walls_auc(model: InfarctModel, people: PlacedPeople) -> float:
     """AUC of anterior against inferior infarcts, by the ratio of two territories."""
     rows = [k for k, label in enumerate(people.labels) if label.wall and people.ill[k]]
-    share = model.estimate(people.ecg[rows]).territory
-    lad, rca = share[:, ARTERIES.index("LAD")], share[:, ARTERIES.index("RCA")]
     anterior = np.array([people.labels[k].wall == ANTERIOR for k in rows])
-    return float(roc_auc_score(anterior, lad / np.maximum(rca, 1e-9)))
+    return float(roc_auc_score(anterior, model.estimate(people.ecg[rows]).anterior_to_inferior))
 
 
 def main() -> None:

@@ -190,6 +190,15 @@ class Plan:
         """Scars of which every pair of beats of the target infarcts draws its own."""
         return self.section("substrate")
 
+    def pairs_of(self, _: Any) -> list[str]:
+        """Files of the target infarcts.
+
+        Raises:
+            BadInput: the section substrate gives no scars to its beats.
+        """
+        self.config.substrate.needs_scar_of_each_beat()
+        return [f"results/imaging/infarcts/{patient}.npz" for patient in self.patients]
+
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Scenario -> its settings, built in or of section scenarios."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from einthoven.base.config.section import Section, Seed, once, rising
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -139,6 +140,23 @@ class SubstrateSettings(Section):
     def enabled(self) -> bool:
         """Whether any patient has a scar or ischaemia."""
         return self.kind != "none" and self.share > 0
+
+    def needs_scar_of_each_beat(self) -> None:
+        """Refuse what pairs of beats without and with a scar cannot be made of.
+
+        Raises:
+            BadInput: not every beat would have a scar, or lead fields would have one of their own.
+        """
+        if self.kind != "scar" or self.share < 1:
+            raise BadInput(
+                f"substrate: kind {self.kind}, share {self.share:g}: pairs of beats need kind: "
+                "scar and share: 1.0, as in config/infarcts.yaml"
+            )
+        if self.in_lead_field:
+            raise BadInput(
+                "substrate.in_lead_field: lead fields have one scar for each patient, but every "
+                "pair of beats has its own; set it to false"
+            )
 
     def of_patient(self, patient: str) -> Self:
         """The settings of one patient: one region, one transmurality, one size, or kind none.

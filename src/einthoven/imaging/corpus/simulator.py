@@ -23,6 +23,7 @@ from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.config.substrate import SubstrateSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stage import Stage
 from einthoven.data.patient.substrate import Substrate
 from einthoven.imaging.corpus.beat_parameters import BeatParameters, StimulusSite
 from einthoven.imaging.corpus.corpus import N_TIMES
@@ -148,15 +149,14 @@ class Simulator:
             NotConverged: as `make_substrate`.
         """
         if section.kind == "ischaemia":
-            raise BadInput("imaging.scars: kind: ischaemia; beats for imaging know scars only")
+            raise BadInput("substrate.kind: ischaemia; beats for imaging know scars only")
         scar = make_substrate(self.patient, section)
         if scar.is_healthy:
             return self, scar
-        patient, transfer = self.patient.with_stages(scar), self.transfer
-        vars(patient)["heart"] = self.patient.heart  # cached there; seconds to make again
+        transfer = self.transfer
         if (coupling := scar.coupling) is not None:
             transfer = replace(transfer, grad=transfer.grad * coupling[:, None, None])
-        return replace(self, patient=patient, transfer=transfer, _graphs={}), scar
+        return replace(self._with_stage(scar), transfer=transfer), scar
 
     def with_early_sites(self, early: tuple[EarlySiteSettings, ...]) -> Self:
         """The same heart activated from early sites, without trees.
@@ -165,7 +165,11 @@ class Simulator:
             BadInput, StepFailed: as `grow_tree`.
         """
         tree = grow_tree(self.patient, PurkinjeSettings(backend="sites", early_sites=list(early)))
-        patient = self.patient.with_stages(tree)
+        return self._with_stage(tree)
+
+    def _with_stage(self, stage: Stage) -> Self:
+        """The same heart with another stage."""
+        patient = self.patient.with_stages(stage)
         vars(patient)["heart"] = self.patient.heart  # cached there; seconds to make again
         return replace(self, patient=patient, _graphs={})
 

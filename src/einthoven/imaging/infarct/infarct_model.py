@@ -56,6 +56,12 @@ class InfarctEstimate(NamedTuple):
         means = np.stack([self.segments[:, rows].mean(axis=1) for rows in numbers], axis=1)
         return means / np.maximum(means.sum(axis=1, keepdims=True), 1e-12)
 
+    @property
+    def anterior_to_inferior(self) -> np.ndarray:
+        """[beat] ratio of the territories of LAD and RCA."""
+        lad, rca = (self.territory[:, ARTERIES.index(artery)] for artery in ("LAD", "RCA"))
+        return np.asarray(lad / np.maximum(rca, 1e-9))
+
 
 @dataclass(frozen=True, eq=False)
 class InfarctReport:

@@ -66,16 +66,7 @@ class InfarctPairs:
             NotConverged: as `Simulator.with_scar`.
         """
         patient, (forward,) = simulator.patient, simulator.forward
-        if section.kind != "scar" or section.share < 1:
-            raise BadInput(
-                f"substrate: kind {section.kind}, share {section.share:g}: pairs of beats need "
-                "kind: scar and share: 1.0"
-            )
-        if section.in_lead_field:
-            raise BadInput(
-                "substrate.in_lead_field: lead fields have one scar for each patient, but every "
-                "pair of beats has its own; set it to false"
-            )
+        section.needs_scar_of_each_beat()
         chosen = [(k, case) for k, case in enumerate(cases) if not case.pattern.startswith(PACED)]
         if not chosen:
             raise BadInput("imaging: no beat is conducted; a smaller paced_share?")

@@ -31,6 +31,7 @@ class TrainingBeats:
     """Beats of which batches are drawn.
 
     Attributes:
+        pairs: those with a QRS onset without and with the scar.
         ecg: [beat, 12, 500] mV from `LEAD_IN_MS` before the QRS onset.
         truth: of them.
         change: [pair, 12, 540] mV, scarred less healthy, from 40 ms earlier.
@@ -38,6 +39,7 @@ class TrainingBeats:
         backgrounds: [person, 12, 500] mV, recorded, as `ecg`; none: simulated beats alone.
     """
 
+    pairs: InfarctPairs
     ecg: np.ndarray
     truth: InfarctTargets
     change: np.ndarray
@@ -63,7 +65,7 @@ class TrainingBeats:
         sample = (np.arange(N_TIMES + EARLIER_MS) + start[:, None]).clip(0, N_TIMES - 1)
         change = (kept.scarred - kept.healthy)[sinus]
         return cls(
-            np.concatenate([healthy.ecg[both], scarred.ecg[both]]).astype(np.float32),
+            kept, np.concatenate([healthy.ecg[both], scarred.ecg[both]]).astype(np.float32),
             InfarctTargets(*(torch.cat([torch.zeros_like(x), x]) for x in truth)),
             np.take_along_axis(change, sample[:, None], axis=2), n + np.flatnonzero(sinus), given,
         )  # fmt: skip

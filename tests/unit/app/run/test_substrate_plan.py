@@ -70,3 +70,10 @@ def test_pairs_of_beats_draw_from_the_section_and_no_patient_has_a_scar_of_its_o
     sick = plan(kind="scar", transmurality=[0.5, 0.9])
     found = params_of("infarct_simulate", sick, patient="p0001")["scars"]
     assert found == sick.section("substrate") and found["transmurality"] == [0.5, 0.9]
+
+
+def test_the_target_infarcts_is_refused_before_any_job_where_beats_have_no_scars():
+    assert plan(kind="scar").pairs_of(None)[0] == "results/imaging/infarcts/p0000.npz"
+    for wrong in ({}, {"kind": "ischaemia"}, {"kind": "scar", "share": 0.5}):
+        with pytest.raises(BadInput, match="need kind: scar and share: 1.0"):
+            plan(**wrong).pairs_of(None)
