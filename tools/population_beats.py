@@ -31,10 +31,10 @@ from einthoven.physics.electrophysiology.purkinje.purkinje_network import Networ
 
 BODIES = 8
 """Bodies of a heart; the first is the patient's own."""
-POSE_SD = np.array([10, 8, 14, 8, 15, 7, 0.05, 10, 6, 0.5])
+POSE_SD = np.array([10, 8, 14, 8, 15, 7, 0.05, 10, 6, 0.3])
 """SD of alpha_x, alpha_y, alpha_z (deg), shifts left, up, front (mm), log of the torso's size,
-precordial electrodes up and left (mm), log of the blood's conductivity about 0.3 S/m."""
-ELECTRODE_SD_MM, LEAST_CLEARANCE_MM, USUAL_BLOOD = 5.0, 12.0, 0.3
+precordial electrodes up and left (mm), log of the blood's conductivity about 0.5 S/m."""
+ELECTRODE_SD_MM, LEAST_CLEARANCE_MM, USUAL_BLOOD = 5.0, 12.0, 0.5
 LEAD_MS = np.arange(-60.0, 500.0)
 """Times about the first activation; the baseline comes before it."""
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from einthoven.app.run.inverse_plan import InversePlan
 from einthoven.app.run.methods import ENSEMBLED, WITHOUT_CODE, SurrogateMethod
 from einthoven.app.run.patient_settings import UNFELT, PatientSettings, check_measured
+from einthoven.base.config.calibrated import is_left_out
 from einthoven.base.config.load import as_params
 from einthoven.base.config.models import Config
 from einthoven.base.config.physiology import check_ranges
@@ -46,7 +47,7 @@ class Plan:
     config: Config
     """All settings."""
     splits: Mapping[str, str]
-    """Virtual patient -> train, val or test, without the excluded ones."""
+    """Virtual patient -> train, val or test, without the excluded ones and those left out."""
     imported: Mapping[str, Row]
     """Imported patient -> its row of the sheet, without the excluded ones."""
 
@@ -56,8 +57,8 @@ class Plan:
 
         Raises:
             BadInput: a bad line of the sheet whose patient is not excluded, an unknown excluded
-                patient, an empty split, a measured activation without a scenario, or a variation
-                out of the range of its section.
+                patient, an empty split, a measured activation without a scenario, a variation
+                out of the range of its section, or a file of draws that does not name a patient.
         """
         check_ranges(config)
         excluded, cohort = config.dataset.exclude, config.cohort
@@ -73,7 +74,11 @@ class Plan:
             )
         block = block_splits(cohort)
         drawn = {patient_name(k): block[k % len(block)] for k in range(cohort.n_patients)}
-        splits = {name: split for name, split in drawn.items() if name not in excluded}
+        draws = config.variation.people_draws
+        splits = {
+            name: split for name, split in drawn.items()
+            if name not in excluded and not (draws and is_left_out(draws, name))
+        }  # fmt: skip
         if lost := set(SPLITS) - set(splits.values()):
             raise BadInput(
                 f"config: cohort.n_patients: no patient of split {', '.join(sorted(lost))} is "

@@ -10,7 +10,9 @@ from einthoven.app.evaluation.realism import candidates as of_hearts
 from einthoven.app.evaluation.realism.calibrated_population import (
     LEAST_LEFT,
     ORDINARY,
+    Kept,
     calibrated,
+    inclusion,
     median_difference,
     ordinary,
 )
@@ -94,6 +96,55 @@ def test_candidates_without_a_beat_are_never_chosen():
     some[3].features[:] = np.nan
     with pytest.raises(BadInput, match="p0003: no beat of its candidates could be measured"):
         calibrated(some, real, 1)
+
+
+def test_bodies_are_kept_by_what_their_candidates_have_of_people():
+    """Every third patient has candidates like people, the others are six SD away."""
+    rng = np.random.default_rng(3)
+    real = people(rng.normal(size=(200, 3)))
+    some = [Candidates(f"p{k:04d}", 0, rng.normal(0.0 if k % 3 == 0 else 6.0, 1.0, (30, 3)))
+            for k in range(30)]  # fmt: skip
+    splits = ["test" if k < 6 else "train" for k in range(30)]
+    kept = Kept.share(splits, 10)
+    found = calibrated(some, real, 1, kept)
+    left = [name for name, draw in found.draws.items() if draw is not None]
+    assert left == [f"p{k:04d}" for k in range(0, 30, 3)]
+    assert found.draws.keys() == {one.patient for one in some}
+    assert len(found.after) == len(found.effective) == 10 and len(found.before) == 30
+    assert calibrated(some, real, 1, kept).draws == found.draws
+
+
+def test_everybody_kept_is_the_choice_without_bodies():
+    real = people(np.random.default_rng(3).normal(size=(100, 3)))
+    some = wide_candidates(12, 20)
+    everybody = Kept.share(["train"] * 12, 12)
+    assert calibrated(some, real, 1, everybody).draws == calibrated(some, real, 1).draws
+
+
+def test_probabilities_to_be_kept_are_proportional_and_at_most_one():
+    np.testing.assert_allclose(inclusion(np.array([1.0, 2.0, 5.0]), 1), [0.125, 0.25, 0.625])
+    np.testing.assert_allclose(inclusion(np.array([1.0, 2.0, 9.0]), 2), [1 / 3, 2 / 3, 1.0])
+    with pytest.raises(BadInput, match="2 patients to keep, but people's ECGs speak for fewer"):
+        inclusion(np.array([0.0, 0.0, 1.0]), 2)
+
+
+def test_patients_are_drawn_as_often_as_their_probabilities_say():
+    probability = np.array([0.2, 0.8, 0.5, 0.5, 1.0])
+    kept = Kept(np.zeros(5, int), np.array([3]))
+    drawn = [kept.drawn(probability, seed) for seed in range(2000)]
+    assert {len(each) for each in drawn} == {3}
+    share = np.bincount(np.concatenate(drawn), minlength=5) / 2000
+    np.testing.assert_allclose(share, probability, atol=0.04)
+
+
+def test_each_split_keeps_its_share_and_at_least_one_patient():
+    splits = ["train"] * 12 + ["val"] * 2 + ["test"] * 2
+    assert Kept.share(splits, 8).n.tolist() == [1, 6, 1]
+    assert Kept.share(splits, 3).n.tolist() == [1, 1, 1]
+    assert Kept.share(splits, 16).n.tolist() == [2, 12, 2]
+    for n in (2, 17):
+        with pytest.raises(BadInput, match=f"{n} of 16 patients cannot be kept; from 3"):
+            Kept.share(splits, n)
 
 
 TIME = np.arange(-100.0, 500.0)

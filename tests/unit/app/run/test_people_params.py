@@ -8,6 +8,7 @@ from einthoven.base.config import load, validate
 from einthoven.base.config.calibrated import read_draws, write_draws
 from einthoven.base.config.people import people_conductivities
 from einthoven.base.config.traits import person_of
+from einthoven.base.core.errors import BadInput
 
 
 def plan_with(**sections):
@@ -60,10 +61,24 @@ def test_a_chosen_draw_reaches_all_rules_of_its_patient_and_no_other(people, tmp
         assert one == other, rule
 
 
+def test_bodies_that_were_not_chosen_are_no_patients_of_the_run(people, tmp_path):
+    file = tmp_path / "draws.csv"
+    write_draws(file, {name: None if name == "p0000" else 3 for name in people.patients})
+    chosen = plan_with(variation={"people": True, "people_draws": str(file)},
+                       purkinje={"backend": "sites"}, repolarisation={"field": "gradients"})  # fmt: skip
+    assert chosen.patients == people.patients[1:]
+    write_draws(file, dict.fromkeys(people.patients))
+    with pytest.raises(BadInput, match="no patient of split test, train, val is left"):
+        plan_with(variation={"people": True, "people_draws": str(file)},
+                  purkinje={"backend": "sites"}, repolarisation={"field": "gradients"})  # fmt: skip
+
+
 def test_the_population_of_the_repository_has_a_draw_of_each_patient():
     config = load(ROOT / "config/people.yaml")
-    draws = read_draws(ROOT / config.variation.people_draws)
+    named = read_draws(ROOT / config.variation.people_draws)
+    draws = {name: draw for name, draw in named.items() if draw is not None}
     assert list(draws) == Plan.of(config).patients and len(set(draws.values())) > 20
+    assert len(named) == config.cohort.n_patients
 
 
 def test_recordings_are_made_of_everybody_if_wanted():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from einthoven.base.config import validate
-from einthoven.base.config.calibrated import read_draws, write_draws
+from einthoven.base.config.calibrated import draw_of, is_left_out, read_draws, write_draws
 from einthoven.base.config.people import CYCLE_LENGTH, shipped_people
 from einthoven.base.config.traits import AGE, CANDIDATES_WIDER, person, person_of
 from einthoven.base.core.errors import BadInput
@@ -45,6 +45,16 @@ def test_a_file_names_the_draw_of_each_patient(tmp_path):
         person_of(config, "p0002")
     write_draws(file, {"p0002": 3})
     assert person_of(config, "p0002") == person(1, "p0002", None, 3)  # it was read again
+
+
+def test_a_patient_that_is_left_out_has_no_draw(tmp_path):
+    file = tmp_path / "draws.csv"
+    write_draws(file, {"p0000": None, "p0001": 4})
+    assert file.read_text() == "patient,draw\np0000,left out\np0001,4\n"
+    assert read_draws(file) == {"p0000": None, "p0001": 4}
+    assert is_left_out(file, "p0000") and not is_left_out(file, "p0001")
+    with pytest.raises(BadInput, match="p0000 is left out of this population"):
+        draw_of(file, "p0000")
 
 
 WRONG = {

@@ -1,4 +1,4 @@
-"""A calibrated population: of each patient's candidates the one that people's ECGs speak for.
+"""A calibrated population: the bodies and the physiologies that people's ECGs speak for.
 
 Populations of models are calibrated by keeping those that lie within the range of recordings
 (Britton 2013, doi:10.1073/pnas.1304382110). So does a candidate here: no more of its features than
@@ -6,12 +6,18 @@ people's own may lie outside. Those of each anatomy that are left are weighted, 
 ones together are distributed like people: the weights are ratios of densities, which a logistic
 classifier of weighted candidates against people estimates, round by round (Sugiyama 2012, Density
 Ratio Estimation in Machine Learning, ch. 4). One candidate is drawn by its weight.
+
+Bodies are chosen, too, if fewer than all are to be kept: a body is kept with a probability that its
+candidates' weights give, at most 1, and systematic sampling keeps as many as asked for (Madow 1949,
+doi:10.1214/aoms/1177730032).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -32,6 +38,7 @@ RANGE = (0.01, 0.99)
 ORDINARY, LEAST_LEFT = 0.9, 5
 """A candidate may have no larger a share of other features than this share of the people have; so
 many of the most ordinary candidates of a patient stay in any case."""
+TINY = np.finfo(float).tiny
 LEAST_MEASURED = 0.5
 """Least share of both groups in which a feature is measured."""
 
@@ -39,25 +46,114 @@ LEAST_MEASURED = 0.5
 class Calibrated(NamedTuple):
     """Draws of a population, and their features."""
 
-    draws: dict[str, int]
-    """Patient -> number of its draw."""
+    draws: dict[str, int | None]
+    """Patient -> number of its draw, None for a body that is left out."""
     before: np.ndarray
-    """[patient, feature] of the draws that the patients had, and below of those chosen."""
+    """[patient, feature] of the draws that all patients had."""
     after: np.ndarray
+    """[kept patient, feature] of the draws chosen."""
     effective: np.ndarray
-    """[patient] effective number of candidates, 1 / sum of squared weights: 1 if one has all."""
+    """[kept patient] effective number of candidates, 1 / sum of squared weights: 1 if one has
+    all."""
 
 
-def calibrated(candidates: Sequence[Candidates], people: PeopleEcgs, seed: int) -> Calibrated:
-    """Choose a draw for each patient.
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """How many patients are kept of each group.
+
+    Attributes:
+        group: [patient] number of its group, such as its split.
+        n: [group] patients to keep.
+    """
+
+    group: np.ndarray
+    n: np.ndarray
+
+    @classmethod
+    def all_of(cls, n_patients: int) -> Self:
+        """Everybody is kept."""
+        return cls(np.arange(n_patients), np.ones(n_patients, int))
+
+    @classmethod
+    def share(cls, groups: Sequence[str], n: int) -> Self:
+        """Keep `n` patients, of each group the same share.
+
+        Raises:
+            BadInput: more than there are, or fewer than groups.
+        """
+        names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        if not len(names) <= n <= len(groups):
+            raise BadInput(
+                f"{n} of {len(groups)} patients cannot be kept; from {len(names)} (one of each "
+                f"of {', '.join(names)}) to all"
+            )
+        wanted = counts * n / len(groups)
+        kept = np.maximum(wanted.astype(int), 1)
+        while kept.sum() < n:
+            kept[np.argmax(np.where(kept < counts, wanted - kept, -np.inf))] += 1
+        while kept.sum() > n:
+            kept[np.argmin(np.where(kept > 1, wanted - kept, np.inf))] -= 1
+        return cls(group, kept)
+
+    def weights(self, log_ratio: np.ndarray, patient: np.ndarray) -> np.ndarray:
+        """Weights [candidate] with a sum for each patient, the probability that it is kept.
+
+        Args:
+            log_ratio: [candidate]. patient: [candidate] number of its patient.
+        """
+        weights = np.zeros(len(log_ratio))
+        rows = [np.flatnonzero(patient == number) for number in range(len(self.group))]
+        mass = np.array([logsumexp(log_ratio[own]) if len(own) else -np.inf for own in rows])
+        for group, n in enumerate(self.n):
+            members = np.flatnonzero(self.group == group)
+            share = inclusion(np.exp(mass[members] - mass[members].max()), int(n))
+            for number, kept in zip(members, share):
+                own = rows[number]
+                weights[own] = kept * np.exp(log_ratio[own] - mass[number])
+        return weights
+
+    def drawn(self, probability: np.ndarray, seed: int) -> np.ndarray:
+        """Patients, ascending, drawn by their probabilities [patient]."""
+        kept = list[int]()
+        for group in range(len(self.n)):
+            members = np.flatnonzero(self.group == group)
+            start = generator(seed, "kept", group).random()
+            ends = np.cumsum(probability[members])
+            marks = start + np.arange(self.n[group])
+            kept += members[np.searchsorted(ends, np.minimum(marks, ends[-1]))].tolist()
+        return np.sort(np.array(kept, int))
+
+
+def inclusion(mass: np.ndarray, n: int) -> np.ndarray:
+    """Probabilities [patient] of sum `n` in proportion to the masses, none above 1.
+
+    Raises:
+        BadInput: fewer than `n` patients have a mass.
+    """
+    if np.count_nonzero(mass) < n:
+        raise BadInput(f"{n} patients to keep, but people's ECGs speak for fewer")
+    sure = np.zeros(len(mass), bool)
+    while True:
+        share = np.where(sure, 1.0, mass * (n - sure.sum()) / max(mass[~sure].sum(), TINY))
+        if not (above := ~sure & (share > 1.0)).any():
+            return share
+        sure |= above
+
+
+def calibrated(
+    candidates: Sequence[Candidates], people: PeopleEcgs, seed: int, kept: Kept | None = None
+) -> Calibrated:
+    """Choose a draw for each patient that is kept.
 
     Args:
         candidates: of all patients. people: recorded ones, with the same features.
         seed: of the choice; each patient has its own generator.
+        kept: how many patients are kept; None: all.
 
     Raises:
-        BadInput: no beat of a patient could be measured.
+        BadInput: no beat of a patient could be measured, or fewer than wanted can be kept.
     """
+    kept = kept or Kept.all_of(len(candidates))
     features = np.concatenate([one.features for one in candidates])
     patient = np.repeat(np.arange(len(candidates)), [len(one.features) for one in candidates])
     draw = np.concatenate([np.arange(len(one.features)) for one in candidates])
@@ -68,17 +164,19 @@ def calibrated(candidates: Sequence[Candidates], people: PeopleEcgs, seed: int) 
     seen, weights = _compared(features[usable], people), np.zeros(len(features))
     usable &= ordinary(features[:, seen], np.where(usable, patient, -1), people.features[:, seen])
     weights[usable] = candidate_weights(
-        features[usable][:, seen], patient[usable], people.features[:, seen]
+        features[usable][:, seen], patient[usable], people.features[:, seen], kept
     )
-    chosen, effective = np.zeros(len(candidates), int), np.zeros(len(candidates))
-    for number, one in enumerate(candidates):
-        rows = np.flatnonzero(patient == number)
-        rng = generator(seed, one.patient, "calibrated")
-        chosen[number] = rng.choice(rows, p=weights[rows])
-        effective[number] = 1.0 / np.square(weights[rows]).sum()
-    draws = {one.patient: int(draw[row]) for one, row in zip(candidates, chosen)}
+    draws, chosen, effective = dict.fromkeys((one.patient for one in candidates)), [], []
+    probability = np.bincount(patient, weights, len(candidates))
+    for number in kept.drawn(probability, seed):
+        rows, name = np.flatnonzero(patient == number), candidates[number].patient
+        own = weights[rows] / weights[rows].sum()
+        row = generator(seed, name, "calibrated").choice(rows, p=own)
+        draws[name] = int(draw[row])
+        chosen.append(row)
+        effective.append(1.0 / np.square(own).sum())
     before = np.array([one.features[one.own] for one in candidates])
-    return Calibrated(draws, before, features[chosen], effective)
+    return Calibrated(draws, before, features[chosen], np.array(effective))
 
 
 def median_difference(features: np.ndarray, people: PeopleEcgs) -> float:
@@ -120,8 +218,10 @@ def ordinary(features: np.ndarray, patient: np.ndarray, people: np.ndarray) -> n
     return kept
 
 
-def candidate_weights(features: np.ndarray, patient: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Weights of candidates, of sum 1 for each patient, with which they are like people.
+def candidate_weights(
+    features: np.ndarray, patient: np.ndarray, people: np.ndarray, kept: Kept
+) -> np.ndarray:
+    """Weights of candidates with which they are like people; their sum as `Kept.weights`.
 
     Args:
         features: [candidate, feature]. patient: [candidate] number of its patient.
@@ -131,20 +231,11 @@ def candidate_weights(features: np.ndarray, patient: np.ndarray, people: np.ndar
     is_person = np.repeat([0, 1], [len(features), len(people)])
     log_ratio = np.zeros(len(features))
     for _ in range(ROUNDS):
-        weights = _normalised(log_ratio, patient)
+        weights = kept.weights(log_ratio, patient)
         shares = np.concatenate([weights * len(people) / weights.sum(), np.ones(len(people))])
         model = make_pipeline(
             SimpleImputer(), StandardScaler(), LogisticRegression(C=WEIGHT_L2, max_iter=2000)
         )
         model.fit(both, is_person, logisticregression__sample_weight=shares)
         log_ratio += RATE * model.decision_function(features)
-    return _normalised(log_ratio, patient)
-
-
-def _normalised(log_ratio: np.ndarray, patient: np.ndarray) -> np.ndarray:
-    weights = np.zeros(len(log_ratio))
-    for number in np.unique(patient):
-        rows = patient == number
-        ratio = np.exp(log_ratio[rows] - log_ratio[rows].max())
-        weights[rows] = ratio / ratio.sum()
-    return weights
+    return kept.weights(log_ratio, patient)
