@@ -22,7 +22,7 @@ from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.learning.prediction.pretrained import Pretrained
 from einthoven.physics.ecg.delineation.delineate import delineate
-from einthoven.physics.ecg.features import FEATURES, TRACE_MS, beat_features
+from einthoven.physics.ecg.features import TRACE_MS, beat_features
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.electrophysiology.capture import WaveSources, first_arrival
 from einthoven.physics.electrophysiology.eikonal import speed_tensor_sq
@@ -220,4 +220,4 @@ def measured(ecg: np.ndarray, time: np.ndarray = LEAD_MS) -> tuple[np.ndarray, n
         return None
     level = np.array([[found.leads[name].baseline_mv] for name in LEADS])
     trace = np.array([np.interp(TRACE_MS, time - found.onset_ms, row) for row in ecg - level])
-    return trace.astype(np.float32), np.array([beat_features(found)[name] for name in FEATURES])
+    return trace.astype(np.float32), np.array(list(beat_features(found).values()))
