@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from physiology_goals import CohortFeatures, goals_table, judge
-from physiology_patients import Made, Task, make, tasks_of
+from physiology_patients import Made, PatientTask, make, tasks_of
 from tabulate import tabulate
 
 from einthoven.app.evaluation.audit import table
@@ -41,7 +41,7 @@ SHOWN = {
 """Names of the cost -> steps."""
 
 
-def made(tasks: list[Task], n_jobs: int, failed: dict[str, str]) -> Iterator[Made]:
+def made(tasks: list[PatientTask], n_jobs: int, failed: dict[str, str]) -> Iterator[Made]:
     """Patients as they get ready; `failed` learns who could not be made, and why."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:

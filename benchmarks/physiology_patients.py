@@ -63,7 +63,7 @@ def room_key(*rooms: str) -> str:
 
 
 @dataclass(frozen=True)
-class Task:
+class PatientTask:
     """One patient to make; what it depends on goes through JSON to the process that makes it."""
 
     index: int
@@ -80,7 +80,7 @@ class Maker:
         task: who and what.
     """
 
-    def __init__(self, task: Task):
+    def __init__(self, task: PatientTask):
         self.task, self.config = task, validate(task.config)
         self.parameters = draw_patient(task.index, self.config.cohort)
         self.physiology = Physiology.of(self.config, self.parameters.patient)
@@ -192,7 +192,7 @@ class Made:
     seconds: dict[str, float]
 
 
-def make(task: Task) -> Made:
+def make(task: PatientTask) -> Made:
     """Make one patient, or take it from the folder, and delineate the ECGs."""
     maker = Maker(task)
     maker.run()
@@ -202,10 +202,10 @@ def make(task: Task) -> Made:
     return Made(maker.parameters, rows, failed, arrival, maker.seconds)
 
 
-def tasks_of(config: Config, n: int, work: Path) -> list[Task]:
+def tasks_of(config: Config, n: int, work: Path) -> list[PatientTask]:
     """One task per patient."""
     keys = {step: room_key(*rooms) for step, rooms in MADE_BY.items()}
     keys |= dict.fromkeys(("purkinje", "activation", "ecg"), fingerprint(__file__))
     data = config.model_dump(mode="json")
     data["cohort"].pop("n_patients")  # a larger cohort leaves everybody as they were
-    return [Task(index, data, work, keys) for index in range(n)]
+    return [PatientTask(index, data, work, keys) for index in range(n)]

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from infarcts import simulated_figures
-from substrate_hearts import ACUTE, FACING, OLD, Beat, Heart
+from substrate_hearts import ACUTE, FACING, OLD, Beat, SubstrateHeart
 from substrate_late import late_potentials
 from substrate_robustness import robustness
 from tabulate import tabulate
@@ -54,7 +54,7 @@ SECTIONS = ("signs", "robustness", "late")
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
-def subendocardial(heart: Heart, border_mm: float, equal: bool) -> dict[str, float]:
+def subendocardial(heart: SubstrateHeart, border_mm: float, equal: bool) -> dict[str, float]:
     """ST change, minus the resting potential, of ischaemia of the inner 40 % of the LV's wall.
 
     With `equal` the intracellular conductivity has the anisotropy of the whole tissue.
@@ -106,7 +106,7 @@ def has_q(artery: str, beat: Beat) -> bool:
     return bool(set(FACING[artery]) & set(beat.criteria.q_leads)) or mirrored
 
 
-def judged(hearts: list[Heart]) -> dict[str, Any]:
+def judged(hearts: list[SubstrateHeart]) -> dict[str, Any]:
     """All figures of the hearts."""
     changes: dict[str, list[dict[str, float]]] = {artery: [] for artery in FACING}
     q: dict[str, list[bool]] = {artery: [] for artery in FACING}
@@ -197,7 +197,9 @@ def main() -> None:
     add("--json", type=Path)
     args = parser.parse_args()
     plan = Plan.of(load(args.config))
-    hearts = [Heart.of(plan, args.patients / name) for name in plan.patients[: args.hearts]]
+    hearts = [
+        SubstrateHeart.of(plan, args.patients / name) for name in plan.patients[: args.hearts]
+    ]
     found: dict[str, Any] = {}
     if "signs" in args.sections:
         found |= judged(hearts) | {"tq_order": tq_order()}

@@ -39,7 +39,7 @@ class Beat:
 
 
 @dataclass(frozen=True, eq=False)
-class Heart:
+class SubstrateHeart:
     """A patient of the run with its own settings."""
 
     patient: Patient
@@ -49,7 +49,7 @@ class Heart:
     sex: str | None
 
     @classmethod
-    def of(cls, plan: Plan, folder: Path) -> "Heart":
+    def of(cls, plan: Plan, folder: Path) -> "SubstrateHeart":
         """A heart from its folder."""
         who, own = SimpleNamespace(patient=folder.name), plan.settings
         leadfield = own.conductivities_of(who) | {"gradient": plan.config.leadfield.gradient}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from substrate_hearts import ACUTE, FACING, OLD, Heart
+from substrate_hearts import ACUTE, FACING, OLD, SubstrateHeart
 from substrate_robustness import ecg_of, means
 
 from einthoven.app.evaluation.criteria import CONTIGUOUS
@@ -37,7 +37,9 @@ ELEVATED_MV = 0.05
 """ST elevation that counts in V7 to V9 (Thygesen et al., Circulation 138:e618, 2018)."""
 
 
-def late_row(heart: Heart, patient: Patient, fields: LeadFieldGradients) -> dict[str, float]:
+def late_row(
+    heart: SubstrateHeart, patient: Patient, fields: LeadFieldGradients
+) -> dict[str, float]:
     """Measures of one beat; shares are 0 or 1."""
     ecg, time = ecg_of(heart, patient, fields, heart.sinus(patient))
     late, leads = LatePotentials.of(ecg, time), set(fragmented_leads(ecg, time))
@@ -53,7 +55,7 @@ def late_row(heart: Heart, patient: Patient, fields: LeadFieldGradients) -> dict
     }
 
 
-def late_rows(heart: Heart) -> list[dict[str, Any]]:
+def late_rows(heart: SubstrateHeart) -> list[dict[str, Any]]:
     """The healthy heart, and scars of both kinds in each territory."""
     nine = heart.patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
     fields = nine.gradients(heart.patient.heart, heart.simulation.leadfield.gradient)
@@ -67,7 +69,7 @@ def late_rows(heart: Heart) -> list[dict[str, Any]]:
     return rows
 
 
-def posterior_rows(heart: Heart) -> list[dict[str, Any]]:
+def posterior_rows(heart: SubstrateHeart) -> list[dict[str, Any]]:
     """ST at the J point in V7 to V9, mV: healthy, and in occlusions of the LCX."""
     usual, back = heart.patient.anatomy.twelve_lead_electrodes, posterior_electrodes(
         heart.patient.anatomy)  # fmt: skip
@@ -93,7 +95,7 @@ def posterior_rows(heart: Heart) -> list[dict[str, Any]]:
     return rows
 
 
-def late_potentials(hearts: list[Heart]) -> dict[str, Any]:
+def late_potentials(hearts: list[SubstrateHeart]) -> dict[str, Any]:
     """Means over hearts, and how many beats there are."""
     late, back = list[dict[str, Any]](), list[dict[str, Any]]()
     for heart in hearts:

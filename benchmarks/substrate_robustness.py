@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from substrate_hearts import FACING, OLD, Heart
+from substrate_hearts import FACING, OLD, SubstrateHeart
 
 from einthoven.base.config import Config
 from einthoven.base.config.atria import OFF
@@ -45,7 +45,7 @@ def known_scar(core: float | None) -> SubstrateSettings:
     return OLD.model_copy(update={"in_lead_field": True, "core_sigma_e_s_per_m": core})
 
 
-def solved(heart: Heart, patient: Patient) -> LeadFieldGradients:
+def solved(heart: SubstrateHeart, patient: Patient) -> LeadFieldGradients:
     """Lead fields of the nine electrodes by finite elements, with the patient's scar if it has one.
 
     Gradients are those of the elements: a recovered one is smooth over the edge of a scar.
@@ -55,7 +55,7 @@ def solved(heart: Heart, patient: Patient) -> LeadFieldGradients:
 
 
 def ecg_of(
-    heart: Heart, patient: Patient, fields: LeadFieldGradients, beat: Activation
+    heart: SubstrateHeart, patient: Patient, fields: LeadFieldGradients, beat: Activation
 ) -> tuple[np.ndarray, np.ndarray]:
     """[12, time] mV of a beat of the ventricles, by some lead fields, and [time] ms."""
     found = simulate_ecg(patient, fields, beat, replace(heart.simulation, atria=OFF))
@@ -80,7 +80,7 @@ def ecg_error(found: np.ndarray, true: np.ndarray) -> dict[str, float]:
     }
 
 
-def lead_field_rows(heart: Heart, operator: Pretrained) -> list[dict[str, Any]]:
+def lead_field_rows(heart: SubstrateHeart, operator: Pretrained) -> list[dict[str, Any]]:
     """Rows of one heart: finite elements that do not know of the scar, and the operator."""
     well, volumes = heart.patient, heart.patient.heart.volumes
     healthy = solved(heart, well)
@@ -110,7 +110,7 @@ def lead_field_rows(heart: Heart, operator: Pretrained) -> list[dict[str, Any]]:
     return rows
 
 
-def twin_row(heart: Heart, maker: TwinMaker, artery: str | None) -> dict[str, Any]:
+def twin_row(heart: SubstrateHeart, maker: TwinMaker, artery: str | None) -> dict[str, Any]:
     """The twin of one beat, which knows heart and lead fields but of no scar."""
     patient = heart.patient if artery is None else heart.diseased(known_scar(0.5), artery)
     fields, beat = solved(heart, patient), heart.sinus(patient)
@@ -135,7 +135,7 @@ def twin_row(heart: Heart, maker: TwinMaker, artery: str | None) -> dict[str, An
     }  # fmt: skip
 
 
-def twin_rows(heart: Heart, arteries: Iterable[str | None]) -> list[dict[str, Any]]:
+def twin_rows(heart: SubstrateHeart, arteries: Iterable[str | None]) -> list[dict[str, Any]]:
     """Rows of one heart; trees are grown anew, for the twin does not know the patient's."""
     config, well = Config(), heart.patient
     tree = grow_tree(well, config.purkinje.model_copy(update={"seed": OTHER_SEED}))
@@ -143,7 +143,7 @@ def twin_rows(heart: Heart, arteries: Iterable[str | None]) -> list[dict[str, An
     return [twin_row(heart, maker, artery) for artery in arteries]
 
 
-def robustness(hearts: list[Heart], n_twins: int) -> dict[str, Any]:
+def robustness(hearts: list[SubstrateHeart], n_twins: int) -> dict[str, Any]:
     """Means over hearts of lead fields, medians of twins, and how many there are.
 
     Twins are those of the first `n_twins` hearts, each when healthy and with a scar in each

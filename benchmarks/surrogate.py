@@ -74,7 +74,7 @@ def inputs_of(geometry: Geometry, anatomy: Anatomy, points: np.ndarray, n: int) 
 
 
 @dataclass(frozen=True)
-class Ours:
+class OurSurrogate:
     """A pair of decoder and network, asked at fixed points of one body."""
 
     geometry: Geometry
@@ -105,7 +105,7 @@ def networks(
     config: Config, published: Config, anatomy: Anatomy, points: np.ndarray
 ) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
     """Seconds of both networks for each number of electrodes, and of decoding."""
-    ours = Ours(*untrained(config, "refraction"), anatomy, points)
+    ours = OurSurrogate(*untrained(config, "refraction"), anatomy, points)
     geometry, theirs = untrained(published, "mlp")
     found: dict[str, dict[int, float]] = {"ours": {}, "ours_bfloat16": {}, "paper_network": {}}
     for count in ELECTRODES:

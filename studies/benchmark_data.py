@@ -33,7 +33,7 @@ ON_A_PLANE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Heart:
+class BenchmarkHeart:
     """One patient at some points of its heart.
 
     Attributes:
@@ -64,7 +64,7 @@ class Heart:
 class Truth(NamedTuple):
     """A patient at its field points, and what is to be learned there."""
 
-    heart: Heart
+    heart: BenchmarkHeart
     grad: Tensor
     """[electrode, point, 3] 1/mm^2: true gradients, times the torso's conductivity; heart frame."""
 
@@ -74,14 +74,14 @@ class Published:
 
     def __init__(self, folder: Path):
         self.folder, self.benchmark = folder, BenchmarkTask.open(folder)
-        self.known: dict[tuple[str, str], Heart] = {}
+        self.known: dict[tuple[str, str], BenchmarkHeart] = {}
 
     def encoder(self, to: Path) -> Encoder:
         """The published code of every patient, with the patients' own surfaces."""
         train_encoder(PcaEncoder.name, Section(), self.benchmark.store, to)
         return PcaEncoder.load(to, self.benchmark.surfaces)
 
-    def at_field_points(self, name: str) -> Heart:
+    def at_field_points(self, name: str) -> BenchmarkHeart:
         """A patient at its field points, for all electrodes; kept."""
         if (key := (name, "field")) not in self.known:
             patient = self.benchmark.whole(name)
@@ -89,7 +89,7 @@ class Published:
             self.known[key] = self._heart(patient, points, electrodes)
         return self.known[key]
 
-    def at_cells(self, name: str) -> Heart:
+    def at_cells(self, name: str) -> BenchmarkHeart:
         """A patient at all cells of its heart, for the nine electrodes of the ECG; kept."""
         if (key := (name, "cells")) not in self.known:
             patient = self.benchmark.whole(name)
@@ -107,12 +107,14 @@ class Published:
             found.append(Truth(heart, torch.as_tensor(grad.astype(np.float32))))
         return found
 
-    def _heart(self, patient: Patient, points: HeartPoints, electrodes: np.ndarray) -> Heart:
+    def _heart(
+        self, patient: Patient, points: HeartPoints, electrodes: np.ndarray
+    ) -> BenchmarkHeart:
         sigma, anatomy = conductivities_of(patient, self.benchmark.leadfield), patient.anatomy
         exact = OperatorInputs.of(anatomy, points, electrodes, sigma)
         general = general_inputs(anatomy, points, electrodes, exact.local)
         torso = sigma.sigma_torso_s_per_m
-        return Heart(patient.name, anatomy.pose, torso, points, electrodes, exact, general)
+        return BenchmarkHeart(patient.name, anatomy.pose, torso, points, electrodes, exact, general)
 
 
 def general_inputs(

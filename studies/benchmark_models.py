@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark_data import Heart, Published
+from benchmark_data import BenchmarkHeart, Published
 from benchmark_networks import GeometryNetwork, GraphOperator, Transformer
 from benchmark_training import Budget, GeometryTask, Trained, inputs_of, predict, train_for
 from torch import nn
@@ -35,7 +35,7 @@ class Model(ABC):
         return Trained(0, 0.0, float("nan"))
 
     @abstractmethod
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """[electrode, point, 3] kOhm/mm, patient frame."""
 
     @property
@@ -54,7 +54,7 @@ class Formula(Model):
     gain = 0.5
     """On twice that field, which the geometry networks start from."""
 
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """The formula."""
         return self.gain * heart.in_patient_frame(heart.general.guess)
 
@@ -84,7 +84,7 @@ class WithoutHeart(Model):
     name, title = "homogeneous", "torso without heart, boundary elements"
     inputs = "the torso's surface, electrodes, torso's conductivity"
 
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """The incident field."""
         return heart.in_patient_frame(heart.exact.incident)
 
@@ -106,14 +106,14 @@ class Published001(Model):
         task = SurrogateTask(self.network, train, val, config)
         return train_for(task, config.learning_rate, budget)
 
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """At any points."""
         points, geometry = heart.points, self.encoder.geometry(heart.name)
         return predict_gradient(self.network, patient_inputs(
             geometry, heart.pose, points.points, points.fiber, heart.electrodes))  # fmt: skip
 
 
-class Ours(Model):
+class OurModel(Model):
     """The operator on the incident field (surrogate.operator)."""
 
     name, title = "operator", "operator on the incident field (ours)"
@@ -131,12 +131,12 @@ class Ours(Model):
         return train_for(task, config.learning_rate, budget)
 
     @torch.inference_mode()
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """All points given stand for the heart."""
         return heart.in_patient_frame(self.network(heart.exact))
 
 
-class Geometry(Model):
+class PeerGeometry(Model):
     """A general network on geometry, from the formula of a point source."""
 
     kind: type[GeometryNetwork]
@@ -152,19 +152,19 @@ class Geometry(Model):
         task = GeometryTask(self.network, self.exact, splits)
         return train_for(task, task.learning_rate, budget)
 
-    def gradient(self, heart: Heart) -> np.ndarray:
+    def gradient(self, heart: BenchmarkHeart) -> np.ndarray:
         """At any points."""
         found = predict(self.network, inputs_of(heart, self.exact), GeometryTask)
         return heart.in_patient_frame(found)
 
 
-class Slices(Geometry):
+class Slices(PeerGeometry):
     """Transolver's attention."""
 
     name, title, kind = "transformer", "geometry transformer (after Transolver)", Transformer
 
 
-class Graph(Geometry):
+class PeerGraph(PeerGeometry):
     """GINO's and GAOT's kernel integrals."""
 
     name, title, kind = "graph", "graph operator (after GINO, GAOT)", GraphOperator
@@ -174,18 +174,18 @@ class SlicesOnIncident(Slices):
     """The same on the solved torso."""
 
     name, title, exact = "transformer-incident", "geometry transformer on the incident field", True
-    inputs = Ours.inputs
+    inputs = OurModel.inputs
 
 
-class GraphOnIncident(Graph):
+class GraphOnIncident(PeerGraph):
     """The same on the solved torso."""
 
     name, title, exact = "graph-incident", "graph operator on the incident field", True
-    inputs = Ours.inputs
+    inputs = OurModel.inputs
 
 
 MODELS: dict[str, type[Model]] = {
     kind.name: kind
-    for kind in (Formula, ScaledFormula, WithoutHeart, Ours, Published001, Slices, Graph,
+    for kind in (Formula, ScaledFormula, WithoutHeart, OurModel, Published001, Slices, PeerGraph,
                  SlicesOnIncident, GraphOnIncident)
 }  # fmt: skip

@@ -168,7 +168,7 @@ class Attention(nn.Module):
         return self.out(found.transpose(-2, -3).flatten(-2))
 
 
-class Block(nn.Module):
+class PeerBlock(nn.Module):
     """Attention and a perceptron, each after a normalisation and beside a shortcut."""
 
     def __init__(self, attention: nn.Module, width: int):
@@ -189,7 +189,7 @@ class Transformer(GeometryNetwork):
     def __init__(self, width: int = 96, n_heads: int = 4, n_slices: int = 32, depth: int = 4):
         super().__init__(width)
         self.blocks = nn.Sequential(
-            *(Block(PhysicsAttention(width, n_heads, n_slices), width) for _ in range(depth))
+            *(PeerBlock(PhysicsAttention(width, n_heads, n_slices), width) for _ in range(depth))
         )
 
     def forward(self, inputs: GeometryInputs, context: GeometryInputs | None = None) -> Tensor:
@@ -240,7 +240,7 @@ class GraphOperator(GeometryNetwork):
         self.to_points = KernelIntegral(width, n_near // 2)
         self.of_token = nn.Linear(3, width)
         self.mixed = perceptron(width, width, width, n_hidden=1)
-        self.blocks = nn.Sequential(*(Block(Attention(width, n_heads), width)
+        self.blocks = nn.Sequential(*(PeerBlock(Attention(width, n_heads), width)
                                       for _ in range(depth)))  # fmt: skip
 
     def forward(self, inputs: GeometryInputs, context: GeometryInputs | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from benchmark_data import Heart, Truth
+from benchmark_data import BenchmarkHeart, Truth
 from benchmark_networks import GeometryInputs, GeometryNetwork
 from torch import Tensor
 
@@ -128,7 +128,7 @@ class GeometryTask(Task):
         return self.network.parameter_groups()
 
 
-def inputs_of(heart: Heart, exact: bool) -> GeometryInputs:
+def inputs_of(heart: BenchmarkHeart, exact: bool) -> GeometryInputs:
     """Inputs with the solved torso as first guess, or with the formula of a point source."""
     return heart.with_incident() if exact else heart.general
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from learning import WHOLE, train
-from learning_data import Run, belt
+from learning_data import LearningRun, belt
 
 from einthoven.base.config import load
 from einthoven.base.core.files import write_json
@@ -74,12 +74,12 @@ def spread(values: list[float]) -> list[float]:
     return [float(np.mean(values)), float(np.std(values))]
 
 
-class Study:
+class GeneralisationStudy:
     """The run's samples, read once, and the model trained on all of its training patients."""
 
     def __init__(self, options: argparse.Namespace):
         self.config = load(options.config)
-        self.run = Run(options.results, self.config, options.encoder)
+        self.run = LearningRun(options.results, self.config, options.encoder)
         self.epochs = options.epochs or self.config.refraction.epochs
         self.samples = {split: self.run.samples(split) for split in ("train", "val", "test")}
         self.steps = self.epochs * len(self.samples["train"])
@@ -196,7 +196,7 @@ class Study:
         network = load_network(
             Path(other) / "surrogates/deepsdf-refraction/model.safetensors", "refraction"
         )
-        run = Run(self.run.folder, self.config, Path(other) / "encoders/deepsdf")
+        run = LearningRun(self.run.folder, self.config, Path(other) / "encoders/deepsdf")
         samples = []
         for patient in self.run.names("test"):
             sdf = self.run.stage(patient, "sdf")
@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    study = Study(options)
+    study = GeneralisationStudy(options)
     result: dict[str, Any] = {f"n_{k}": len(v) for k, v in study.samples.items()}
     result["test"] = spread(errors(study.whole, study.samples["test"]))
     print("test", result["test"], flush=True)

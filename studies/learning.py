@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from learning_data import Run
+from learning_data import LearningRun
 from learning_variants import PUBLISHED, VARIANTS, WHOLE, Adam, Variant
 from other_mesh import Meshes
 
@@ -74,7 +74,7 @@ def train(
     return network.eval(), curve, last | {"core_seconds": time.process_time() - start}
 
 
-def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
+def test_errors(run: LearningRun, network: Refraction | Mlp, threads: int) -> list[PatientErrors]:
     """Errors of section 2.6 of Dokuchaev 2026 for every test patient."""
     predictor, config = Predictor(run.encoder, SurrogateEnsemble([network])), run.config
     errors = []
@@ -87,7 +87,7 @@ def test_errors(run: Run, network: Refraction | Mlp, threads: int) -> list[Patie
     return errors
 
 
-def pseudo_errors(run: Run) -> dict[str, list[PatientErrors]]:
+def pseudo_errors(run: LearningRun) -> dict[str, list[PatientErrors]]:
     """Errors of the pseudo lead field (11), as it stands and scaled on the training hearts."""
     training = (run.patient(name).field for name in run.names("train"))
     pseudo = PseudoLeadField.fitted(training, run.config.leadfield.sigma_torso_s_per_m)
@@ -99,12 +99,12 @@ def pseudo_errors(run: Run) -> dict[str, list[PatientErrors]]:
     return rows
 
 
-def reference_of(run: Run, patient: str) -> ReferenceFields:
+def reference_of(run: LearningRun, patient: str) -> ReferenceFields:
     """A patient's finite-element solution."""
     return ReferenceFields.of(run.patient(patient), run.config.leadfield.gradient)
 
 
-def floor_deg(run: Run, patient: str, subdivisions: int) -> float:
+def floor_deg(run: LearningRun, patient: str, subdivisions: int) -> float:
     """Mean angle of a patient's own solution to the one on its mesh subdivided, nine leads."""
     from nested_meshes import Nest
 
@@ -133,7 +133,7 @@ def row_text(title: str, row: Mapping[str, Sequence[float]]) -> str:
     return f"{title}: " + "  ".join(f"{k} {m:.4g} +- {s:.2g}" for k, (m, s) in row.items())
 
 
-def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
+def chamfer_rows(run: LearningRun) -> dict[str, dict[str, float | int]]:
     """Chamfer distances of test patients' decoded surfaces, as metrics.json has them."""
     found: dict[str, list[float]] = {}
     for patient in run.names("test"):
@@ -148,7 +148,7 @@ def chamfer_rows(run: Run) -> dict[str, dict[str, float | int]]:
 
 def keep(
     folder: Path,
-    run: Run,
+    run: LearningRun,
     train_set: Sequence[PatientSample],
     network: Refraction | Mlp,
     curve: list[dict[str, float]],
@@ -174,7 +174,7 @@ def keep(
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """All trainings and predictions."""
     config = load(options.config)
-    run = Run(options.results, config, options.encoder)
+    run = LearningRun(options.results, config, options.encoder)
     samples = {split: run.samples(split) for split in ("train", "val")}
     found: dict[str, Any] = {"variants": {}, "test": {}, "threads": options.threads}
     found |= {f"n_{split}": len(run.names(split)) for split in ("train", "val", "test")}

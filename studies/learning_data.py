@@ -22,7 +22,7 @@ N_ELSEWHERE = 1024
 LEVEL_MM = 15.0
 
 
-class Run:
+class LearningRun:
     """A results folder: its encoder, its patients by split, their samples and solutions."""
 
     def __init__(self, folder: str | Path, config: Any, encoder: str | Path = ""):

@@ -81,7 +81,7 @@ def harmonic_gradients(points: Tensor) -> Tensor:
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
-class Kernel(Refraction):
+class BranchKernel(Refraction):
     """Besides, a Green kernel at stations y_k, and an incident field bent by harmonics.
 
     grad Z_e(x) = A(x, z) p_e(x) + sum_k G_k(x, z) p_e(y_k) + sum_r c_r(e, z) T_r(x, z), where p_e
@@ -143,19 +143,19 @@ class Kernel(Refraction):
         return self.paired(inputs, tensor, modes, weights, curvature)
 
 
-class KernelOnly(Kernel):
+class KernelOnly(BranchKernel):
     """No bent incident field."""
 
     with_harmonics = False
 
 
-class BentOnly(Kernel):
+class BentOnly(BranchKernel):
     """No Green kernel."""
 
     with_kernel = False
 
 
-class Wide(Kernel):
+class Wide(BranchKernel):
     """Remaining gain: twice the width and rank, and a Green kernel at 64 stations."""
 
     def __init__(self, config: RefractionSettings, n_latent: int):
@@ -171,7 +171,7 @@ class Wide(Kernel):
         return 45.0 * torch.stack([ring * around.cos(), ring * around.sin(), polar.cos()], dim=1)
 
 
-class CurlFree(Kernel):
+class CurlFree(BranchKernel):
     """A scalar Z, of which the output is the gradient, by forward differentiation.
 
     Z_e = (1 + a(x)) psi_e(x) + s(x) . p_e(x) + sum_k g_k(x) . p_e(y_k) + sum_r c_r T_r(x), where

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from learning_data import Run
-from learning_operators import BentOnly, CurlFree, Kernel, KernelOnly, Wide
+from learning_data import LearningRun
+from learning_operators import BentOnly, BranchKernel, CurlFree, KernelOnly, Wide
 from torch import Tensor
 
 from einthoven.base.config.learning import RefractionSettings
@@ -108,11 +108,11 @@ class NoisyCode(SurrogateTask):
         return batch._replace(inputs=batch.inputs._replace(latent=latent + CODE_NOISE * noise))
 
 
-Data = Callable[[Run, str, str, PatientSample], PatientSample]
+Data = Callable[[LearningRun, str, str, PatientSample], PatientSample]
 """Changes a sample; arguments: run, split, patient, sample."""
 
 
-def raw_targets(run: Run, split: str, patient: str, sample: PatientSample) -> PatientSample:
+def raw_targets(run: LearningRun, split: str, patient: str, sample: PatientSample) -> PatientSample:
     """Learn from the linear elements' own gradients; validation stays recovered."""
     if split != "train":
         return sample
@@ -121,7 +121,9 @@ def raw_targets(run: Run, split: str, patient: str, sample: PatientSample) -> Pa
     return sample._replace(grad=grad)
 
 
-def wall_coordinates(run: Run, split: str, patient: str, sample: PatientSample) -> PatientSample:
+def wall_coordinates(
+    run: LearningRun, split: str, patient: str, sample: PatientSample
+) -> PatientSample:
     """Four Laplace fields in the heart, zero elsewhere, behind the distances."""
     fields = torch.zeros(len(sample.inputs.points), 4)
     fields[sample.heart] = torch.as_tensor(run.wall_fields(patient))
@@ -149,7 +151,7 @@ VARIANTS = {
     "code at electrodes: the other": Variant(OtherBranch),
     "with Green kernel": Variant(KernelOnly),
     "with bent incident field": Variant(BentOnly),
-    "with both": Variant(Kernel),
+    "with both": Variant(BranchKernel),
     "with wall coordinates": Variant(WallCoordinates, data=wall_coordinates),
     "curl-free": Variant(CurlFree),
     "squares in place of lengths": Variant(network=Squares),

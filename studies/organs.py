@@ -44,14 +44,14 @@ CLOCK = np.arange(-20.0, 500.0)
 NINE = len(STANDARD_ELECTRODES)
 
 
-class Solution(NamedTuple):
+class OrganSolution(NamedTuple):
     """gradient [electrode, heart cell, 3] kOhm/mm and ecg [lead, time] mV."""
 
     gradient: np.ndarray
     ecg: np.ndarray
 
 
-class Subject:
+class OrganSubject:
     """One patient with lungs, a sinus beat, and all that does not depend on conductivities."""
 
     def __init__(self, index: int):
@@ -66,7 +66,7 @@ class Subject:
         beat = activate(self.patient, "sinus", CONFIG.activation)
         self.tau, self.volume = beat.activation_time, self.patient.heart.volumes
 
-    def solve(self, sigmas: Mapping[str, float]) -> Solution:
+    def solve(self, sigmas: Mapping[str, float]) -> OrganSolution:
         """Lead field and sinus beat with other conductivities."""
         update = {f"sigma_{key}_s_per_m": value for key, value in sigmas.items()}
         config, heart = CONFIG.leadfield.model_copy(update=update), self.patient.heart
@@ -74,9 +74,9 @@ class Subject:
         gradient = fields.gradients(heart).grad
         sigma_i = intracellular(self.patient.fibers.f0, config)
         phi = forward_potential(heart, sigma_i, self.tau, gradient, CLOCK, template(0.1))
-        return Solution(gradient, twelve_lead(STANDARD_ELECTRODES, phi))
+        return OrganSolution(gradient, twelve_lead(STANDARD_ELECTRODES, phi))
 
-    def compare(self, without: Solution, with_it: Solution) -> dict[str, float]:
+    def compare(self, without: OrganSolution, with_it: OrganSolution) -> dict[str, float]:
         """Means over electrodes and the heart's volume; the ECG over all leads and times."""
         old, new = without.gradient, with_it.gradient
         lengths = [np.linalg.norm(field, axis=2) for field in (old, new)]
@@ -93,7 +93,7 @@ class Subject:
         }
 
 
-def plot(pairs: Mapping[str, tuple[Solution, Solution]], path: Path) -> None:
+def plot(pairs: Mapping[str, tuple[OrganSolution, OrganSolution]], path: Path) -> None:
     """The QRS of some leads, without (grey) and with (black) the organ: a row per case."""
     from einthoven.base.plots.style import house_style, new_figure
 
@@ -120,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
     for index in range(options.patients):
-        subject = Subject(index)
+        subject = OrganSubject(index)
         pairs = {}
         for name, (without, change) in CASES.items():
             pairs[name] = subject.solve(without), subject.solve(without | change)

@@ -5,7 +5,7 @@ at nodes and sampled at the centroids of the original mesh, so that neither has 
 """
 
 import numpy as np
-from learning_data import Run
+from learning_data import LearningRun
 from nested_meshes import Level
 
 from einthoven.base.metrics import fields as metrics
@@ -28,7 +28,7 @@ class Meshes:
     original centroids.
     """
 
-    def __init__(self, run: Run, patient: str):
+    def __init__(self, run: LearningRun, patient: str):
         self.run, self.patient, self.config = run, run.patient(patient), run.config
         self.anatomy = self.patient.anatomy
         self.names = self.anatomy.site_names[:N_ELECTRODES].tolist()

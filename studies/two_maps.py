@@ -49,17 +49,17 @@ NO_GAIN_SD = 1e-3
 """Conductivities are the same, so that amplitudes have to be, too."""
 
 
-class Candidate(NamedTuple):
+class MapCandidate(NamedTuple):
     """Two beats of one heart."""
 
     beats: Simulations
     pair: AmbiguousPair
 
 
-class Found(NamedTuple):
+class FoundMaps(NamedTuple):
     """Both maps, and the posterior given the ECG of the first."""
 
-    candidate: Candidate
+    candidate: MapCandidate
     first: SimulatedBeat
     other: SimulatedBeat
     second: SecondMap
@@ -67,18 +67,18 @@ class Found(NamedTuple):
     depth: np.ndarray
 
 
-def candidates(folder: Path, least_ms: float, n: int) -> list[Candidate]:
+def candidates(folder: Path, least_ms: float, n: int) -> list[MapCandidate]:
     """The test hearts with the most alike ECGs."""
     found = []
     for file in sorted(folder.glob("*.npz")):
         beats = Simulations.load(file)
         if beats.split == "test":
             ecg = beats.ecg[:, beats.forward.index(FORWARD)][:, INDEPENDENT_ROWS, :QRS_MS]
-            found.append(Candidate(beats, most_alike(ecg, beats.activation_time, least_ms)))
+            found.append(MapCandidate(beats, most_alike(ecg, beats.activation_time, least_ms)))
     return sorted(found, key=lambda one: one.pair.ecg_difference)[:n]
 
 
-def examined(options: argparse.Namespace, config: Config) -> Iterator[Found]:
+def examined(options: argparse.Namespace, config: Config) -> Iterator[FoundMaps]:
     """Both maps of each heart."""
     posterior = BeatPosterior.load(options.network)
     chosen = candidates(options.results / "imaging/simulations", options.least, options.hearts)
@@ -100,10 +100,10 @@ def examined(options: argparse.Namespace, config: Config) -> Iterator[Found]:
         maps = np.array([first.activation_time, second.beat.activation_time])
         told = posterior.infer(ecg_of(first), measures)
         depth = posterior.depth(ecg_of(first), maps, measures)
-        yield Found(candidate, first, other, second, told, depth)
+        yield FoundMaps(candidate, first, other, second, told, depth)
 
 
-def figures(found: Found) -> dict[str, Any]:
+def figures(found: FoundMaps) -> dict[str, Any]:
     """Numbers of one pair."""
     beats, pair = found.candidate
     low, high = found.posterior.interval(0.9)
@@ -130,7 +130,7 @@ def figures(found: Found) -> dict[str, Any]:
     }
 
 
-def draw(found: Found, path: Path) -> None:
+def draw(found: FoundMaps, path: Path) -> None:
     """The figure of one pair."""
     maps = np.array([found.first.activation_time, found.second.beat.activation_time])
     bands = Bands.of("activation time (ms)", maps)

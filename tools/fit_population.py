@@ -25,9 +25,9 @@ from population_beats import (
 )
 from population_posterior import (
     UNIT_LIMIT,
-    Beats,
     Emulator,
     Population,
+    SimulatedBeats,
     chosen,
     classifier_weights,
     person_weights,
@@ -95,7 +95,7 @@ class Workplace:
             np.savez(file, fields=fields, changes=changes)
         return np.load(file)["fields"]
 
-    def simulate(self, name: str, unit: np.ndarray, hearts: np.ndarray) -> Beats:
+    def simulate(self, name: str, unit: np.ndarray, hearts: np.ndarray) -> SimulatedBeats:
         """Beats of units [draw, variable] in all bodies of their hearts [draw]."""
         file = self.folder / f"{name}.npz"
         if not file.exists():
@@ -111,17 +111,17 @@ class Workplace:
             draw, body, trace, features = (np.array(column) for column in zip(*rows))
             np.savez(file, unit=unit[draw], body=body, trace=trace, features=features)
         saved = np.load(file)
-        return Beats(*(saved[key] for key in Beats._fields))
+        return SimulatedBeats(*(saved[key] for key in SimulatedBeats._fields))
 
 
-def posterior_rounds(work: Workplace, people: FittedPeople, size: int) -> Beats:
+def posterior_rounds(work: Workplace, people: FittedPeople, size: int) -> SimulatedBeats:
     """Beats of the prior, and of people's posteriors by emulators of all beats so far."""
     rng, n = np.random.default_rng(0), len(work.patients)
     unit = np.clip(PRIOR_SPREAD * rng.standard_normal((size, len(NAMES))), -3.0, 3.0)
     rounds = [work.simulate("round0", unit, np.arange(size) % n)]
     rows = weighted_rows(people.traces)
     for number in range(1, ROUNDS + 1):
-        beats = Beats(*(np.concatenate(columns) for columns in zip(*rounds)))
+        beats = SimulatedBeats(*(np.concatenate(columns) for columns in zip(*rounds)))
         emulator = Emulator.train(beats, rows, n * BODIES)
         population = Population.prior()
         for step in range(3):
@@ -131,10 +131,12 @@ def posterior_rounds(work: Workplace, people: FittedPeople, size: int) -> Beats:
             population = Population.of_draws(unit)
         hearts = np.take_along_axis(body, pick, 1).ravel() // BODIES
         rounds.append(work.simulate(f"round{number}", unit, hearts))
-    return Beats(*(np.concatenate(columns) for columns in zip(*rounds[2:])))
+    return SimulatedBeats(*(np.concatenate(columns) for columns in zip(*rounds[2:])))
 
 
-def people_draws(beats: Beats, people: FittedPeople, rng: np.random.Generator) -> np.ndarray:
+def people_draws(
+    beats: SimulatedBeats, people: FittedPeople, rng: np.random.Generator
+) -> np.ndarray:
     """Draws [draw, variable + cycle] of people's posteriors."""
     rows = weighted_rows(people.traces)
     weights = person_weights(beats, rows, EFFECTIVE)

@@ -32,7 +32,7 @@ SHRUNK, KEPT, WIDEST = 0.9, 0.85, 1.15
 FEATURE_L2, LEAST_EFFECTIVE = 0.05, 500.0
 
 
-class Beats(NamedTuple):
+class SimulatedBeats(NamedTuple):
     """Simulated beats: unit [beat, variable], body [beat], trace [beat, 12, time], features."""
 
     unit: np.ndarray
@@ -87,7 +87,9 @@ class Emulator:
     scale: float
 
     @classmethod
-    def train(cls, beats: Beats, people: np.ndarray, n_bodies: int, epochs: int = 26) -> "Emulator":
+    def train(
+        cls, beats: SimulatedBeats, people: np.ndarray, n_bodies: int, epochs: int = 26
+    ) -> "Emulator":
         """Train on simulated beats; the basis is that of beats and people [person, row]."""
         torch.manual_seed(0)
         rng = np.random.default_rng(0)
@@ -179,7 +181,7 @@ def chosen(cost: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.array([rng.choice(len(row), n, p=row) for row in share])
 
 
-def person_weights(beats: Beats, people: np.ndarray, effective: float) -> np.ndarray:
+def person_weights(beats: SimulatedBeats, people: np.ndarray, effective: float) -> np.ndarray:
     """Weights [person, beat] by how well true simulations, scaled, resemble each person's beat.
 
     A likelihood tempered so far that `effective` beats count for each person.

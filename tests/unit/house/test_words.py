@@ -83,3 +83,15 @@ def test_words_are_those_of_the_field(path: Path):
         if (match := FORBIDDEN.search(text))
     ]
     assert not found, "\n".join(found)
+
+
+def test_one_name_is_one_class():
+    """Classes that are named alike in two files cannot be found by their name."""
+    files = dict[str, set[str]]()
+    for folder in ("src/einthoven", "workflow", "tools", "studies", "benchmarks"):
+        for path in (SRC.parent / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    files.setdefault(node.name, set()).add(str(path.relative_to(SRC.parent)))
+    twice = {name: sorted(where) for name, where in files.items() if len(where) > 1}
+    assert len(files) > 400 and not twice

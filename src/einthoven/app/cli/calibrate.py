@@ -61,8 +61,9 @@ def run(arguments: argparse.Namespace) -> None:
     write_draws(arguments.to, found.draws)
     before, after = (median_difference(rows, people) for rows in (found.before, found.after))
     print(
-        f"{len(found.after)} of {len(found.draws)} patients, {arguments.candidates} candidates each, {len(people)} "
-        f"people: the median standardised difference of a feature falls from {before:.2f} to "
-        f"{after:.2f}; {np.median(found.effective):.0f} candidates per patient count (median). "
-        f"These people chose, so judge on others. Next: variation.people_draws: {arguments.to}"
+        f"{len(found.after)} of {len(found.draws)} patients, {arguments.candidates} candidates "
+        f"each, {len(people)} people: the median standardised difference of a feature falls from "
+        f"{before:.2f} to {after:.2f}; in the median {np.median(found.effective):.0f} candidates "
+        "of a patient count. These people chose, so judge on others. "
+        f"Next: variation.people_draws: {arguments.to}"
     )

@@ -1,4 +1,4 @@
-"""The file of a calibrated population: which patients it has, and the draw of each one's physiology.
+"""The file of a calibrated population: its patients, and the draw of each one's physiology.
 
 `einthoven calibrate` writes it, `variation.people_draws` names it, and `traits.person` makes the
 draws. A patient whose body was not chosen is left out of the run.
@@ -13,7 +13,7 @@ from einthoven.base.core.files import read_csv, write_text
 
 COLUMNS = ("patient", "draw")
 LEFT_OUT = "left out"
-"""In place of the draw of a patient whose body was not chosen."""
+"""Entry in place of the draw of a patient whose body was not chosen."""
 TO_MAKE = "make it anew with `einthoven calibrate`"
 
 

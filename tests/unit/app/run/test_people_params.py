@@ -63,14 +63,16 @@ def test_a_chosen_draw_reaches_all_rules_of_its_patient_and_no_other(people, tmp
 
 def test_bodies_that_were_not_chosen_are_no_patients_of_the_run(people, tmp_path):
     file = tmp_path / "draws.csv"
+    sections = {
+        "variation": {"people": True, "people_draws": str(file)},
+        "purkinje": {"backend": "sites"},
+        "repolarisation": {"field": "gradients"},
+    }
     write_draws(file, {name: None if name == "p0000" else 3 for name in people.patients})
-    chosen = plan_with(variation={"people": True, "people_draws": str(file)},
-                       purkinje={"backend": "sites"}, repolarisation={"field": "gradients"})  # fmt: skip
-    assert chosen.patients == people.patients[1:]
+    assert plan_with(**sections).patients == people.patients[1:]
     write_draws(file, dict.fromkeys(people.patients))
     with pytest.raises(BadInput, match="no patient of split test, train, val is left"):
-        plan_with(variation={"people": True, "people_draws": str(file)},
-                  purkinje={"backend": "sites"}, repolarisation={"field": "gradients"})  # fmt: skip
+        plan_with(**sections)
 
 
 def test_the_population_of_the_repository_has_a_draw_of_each_patient():

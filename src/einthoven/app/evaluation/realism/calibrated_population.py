@@ -59,7 +59,7 @@ class Calibrated(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """How many patients are kept of each group.
+    """Number of patients that are kept of each group.
 
     Attributes:
         group: [patient] number of its group, such as its split.
@@ -166,7 +166,7 @@ def calibrated(
     weights[usable] = candidate_weights(
         features[usable][:, seen], patient[usable], people.features[:, seen], kept
     )
-    draws, chosen, effective = dict.fromkeys((one.patient for one in candidates)), [], []
+    draws, chosen, effective = dict.fromkeys(one.patient for one in candidates), [], []
     probability = np.bincount(patient, weights, len(candidates))
     for number in kept.drawn(probability, seed):
         rows, name = np.flatnonzero(patient == number), candidates[number].patient
