@@ -175,7 +175,22 @@ def reweighted(
         mean = weight @ full
         centred = full - mean
         covariance = 0.9 * (centred * weight[:, None]).T @ centred + 0.1 * covariance
+        mean, covariance = with_cycles(mean, covariance, people.cycles)
     return mean, covariance
+
+
+def with_cycles(
+    mean: np.ndarray, covariance: np.ndarray, cycles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance with people's cycle lengths, last, and the same correlations.
+
+    No feature of the classifier has the cycle length in it: by its correlations alone it would
+    drift.
+    """
+    standardised = np.log(cycles / CYCLE.centre) / CYCLE.sd
+    scale = np.ones(len(mean))
+    scale[-1] = standardised.std() / np.sqrt(covariance[-1, -1])
+    return np.append(mean[:-1], standardised.mean()), covariance * np.outer(scale, scale)
 
 
 def write(path: Path, mean: np.ndarray, covariance: np.ndarray, about: dict[str, str]) -> None:

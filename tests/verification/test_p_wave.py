@@ -103,7 +103,7 @@ def test_potential_does_not_depend_on_the_mesh_of_the_wall():
     heart = activated_patient().heart
     waves = []
     for n in (3, 4):
-        wall = AtrialWall.of(heart, ON.wall_mm, 1.0, n)
+        wall = AtrialWall.of(heart, ON.walls_mm, 1.0, n)
         wave = AtrialWave(wall, AtrialActivation.of(wall, ON), ON)
         grad = pseudo_lead_field_grad(wave.places, PLACES, 0.2)
         waves.append(wave.potential(grad, np.arange(-20.0, 200.0) - wave.pr_ms))

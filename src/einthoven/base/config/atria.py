@@ -37,7 +37,9 @@ class AtriaSettings(Section):
     size: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """Factor on sizes in proportion to the ventricles."""
     wall_mm: Annotated[float, Field(ge=0.5, le=6)] = 2.0
-    """Thickness of the right atrium's wall; the left one's is 1.3 times that."""
+    """Thickness of the right atrium's wall."""
+    left_wall: Annotated[float, Field(ge=0.5, le=3)] = 1.3
+    """Thickness of the left atrium's wall, relative to the right one's."""
     sigma_i_s_per_m: Annotated[float, Field(ge=0.005, le=0.5)] = 0.057
     """Effective intracellular conductivity along the wall, with the effect of the blood in it."""
     apd_ms: Annotated[float, Field(ge=80, le=500)] = 230.0
@@ -82,6 +84,11 @@ class AtriaSettings(Section):
         if self.scenarios is not None:
             return scenario in self.scenarios
         return scenario in BUILT_IN and BUILT_IN[scenario].kind == RHYTHM
+
+    @property
+    def walls_mm(self) -> dict[str, float]:
+        """Atrium -> thickness of its wall."""
+        return {"right": self.wall_mm, "left": self.left_wall * self.wall_mm}
 
     @property
     def columns(self) -> dict[str, float]:

@@ -62,7 +62,7 @@ class AtrialWave:
         Raises:
             BadInput: the heart has no right ventricle, or the wall is too thick for it.
         """
-        wall = AtrialWall.of(heart, settings.wall_mm, settings.size)
+        wall = AtrialWall.of(heart, settings.walls_mm, settings.size)
         return cls(wall, AtrialActivation.of(wall, settings), settings)
 
     @property

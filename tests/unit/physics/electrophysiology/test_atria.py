@@ -5,7 +5,7 @@ import pytest
 from helpers.heart import heart_patient
 
 from einthoven.base.config.atria import AtriaSettings
-from einthoven.base.geometry.simplex import enclosed_volume
+from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
 from einthoven.physics.electrophysiology.atria.conduction import (
     AV_NODE,
     BACHMANNS_BUNDLE,
@@ -24,7 +24,7 @@ ON = AtriaSettings(enabled=True)
 
 @pytest.fixture(scope="module")
 def wall():
-    return AtrialWall.of(heart_patient().heart, ON.wall_mm)
+    return AtrialWall.of(heart_patient().heart, ON.walls_mm)
 
 
 def test_each_atrium_is_above_its_ventricle_and_apart_from_the_other(wall):
@@ -40,6 +40,19 @@ def test_each_atrium_is_above_its_ventricle_and_apart_from_the_other(wall):
     sinus = wall.muscle.points[wall.node(TERMINAL_CREST[0])]
     assert np.linalg.norm(sinus - top) < 12 and sinus[1] > right[:, 1].mean()
     assert wall.muscle.points[wall.node(AV_NODE)][0] < right[:, 0].mean()  # on the septum's side
+
+
+def test_a_thicker_left_wall_is_thicker_inwards_and_leaves_the_right_atrium_alone(wall):
+    thick = ON.model_copy(update={"left_wall": 2.0}).walls_mm
+    assert thick == {"right": ON.wall_mm, "left": 2.0 * ON.wall_mm}
+    other = AtrialWall.of(heart_patient().heart, thick)
+    np.testing.assert_array_equal(other.outer("left"), wall.outer("left"))
+    n = wall.first["left"]
+    np.testing.assert_array_equal(other.muscle.points[:n], wall.muscle.points[:n])
+    left = [np.flatnonzero((each.muscle.cells >= n).all(axis=1)) for each in (wall, other)]
+    volume = [tet_volumes(each.muscle.points, each.muscle.cells)[cells].sum()
+              for each, cells in zip((wall, other), left)]  # fmt: skip
+    assert 1.3 < volume[1] / volume[0] < 2.0 / 1.3
 
 
 def test_wall_is_a_conforming_layer_of_its_thickness():

@@ -9,6 +9,7 @@ with an annulus of 25 mm the cavities hold 32 ml. There is no wall at the annuli
 appendages and the septum that both share are left out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -28,15 +29,13 @@ class Ellipsoid(NamedTuple):
     """Offset from the centre of its ventricle's base, annulus radii."""
     half_axes: tuple[float, float, float]
     """Half axes of the outer surface, annulus radii."""
-    wall: float
-    """Factor on the thickness of the wall."""
 
 
 SHAPES = {
-    "right": Ellipsoid((0.15, -0.3, 0.85), (0.8, 1.0, 0.82), 1.0),
-    "left": Ellipsoid((-0.2, 0.1, 0.9), (0.95, 0.9, 0.8), 1.3),
+    "right": Ellipsoid((0.15, -0.3, 0.85), (0.8, 1.0, 0.82)),
+    "left": Ellipsoid((-0.2, 0.1, 0.9), (0.95, 0.9, 0.8)),
 }
-"""Atrium -> its shape; the left one's wall is the thicker one."""
+"""Atrium -> its shape."""
 ANNULUS = -0.77
 """The wall ends where a direction from the centre has this component along z: 40 degrees."""
 N_SUBDIVISIONS = 3
@@ -73,7 +72,7 @@ class AtrialWall:
     def of(
         cls,
         heart: Heart,
-        wall_mm: float,
+        walls_mm: Mapping[str, float],
         size: float = 1.0,
         n_subdivisions: int = N_SUBDIVISIONS,
     ) -> Self:
@@ -81,7 +80,7 @@ class AtrialWall:
 
         Args:
             heart: ventricles.
-            wall_mm: thickness of the right atrium's wall.
+            walls_mm: atrium -> thickness of its wall.
             size: factor on the sizes in proportion to the ventricles.
             n_subdivisions: of an icosahedron, for the mesh.
 
@@ -96,7 +95,7 @@ class AtrialWall:
             half_axes = radius * size * np.array(shape.half_axes)
             # the atrium keeps its distance from the base when it grows
             centre = bases[name] + radius * size * np.array(shape.centre) @ axes
-            shell = thin_shell(sphere, faces, half_axes, shape.wall * wall_mm)
+            shell = thin_shell(sphere, faces, half_axes, walls_mm[name])
             points.append(centre + shell.points @ axes)
             cells.append(n + shell.cells)
             directions[name], first[name] = sphere, n
