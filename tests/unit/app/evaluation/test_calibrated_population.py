@@ -1,11 +1,13 @@
 """A calibrated population: Gaussians in closed form, and candidates of a small heart."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.heart import activated_patient
 
+from einthoven.app.evaluation.realism import calibrated_population
 from einthoven.app.evaluation.realism import candidates as of_hearts
 from einthoven.app.evaluation.realism.calibrated_population import (
     LEAST_LEFT,
@@ -27,6 +29,11 @@ from einthoven.physics.ecg.features import FEATURES, TRACE_MS, FeatureRow
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 NAMES = ("qrs_ms", "r_mv_v5", "p_ms")
+
+
+@pytest.fixture(autouse=True)
+def _three_tries(monkeypatch):
+    monkeypatch.setattr(calibrated_population, "TRIES", 3)
 
 
 def people(values):
@@ -99,10 +106,10 @@ def test_candidates_without_a_beat_are_never_chosen():
 
 
 def test_bodies_are_kept_by_what_their_candidates_have_of_people():
-    """Every third patient has candidates like people, the others are six SD away."""
+    """Every third patient has candidates like people, the others are far from them."""
     rng = np.random.default_rng(3)
     real = people(rng.normal(size=(200, 3)))
-    some = [Candidates(f"p{k:04d}", 0, rng.normal(0.0 if k % 3 == 0 else 6.0, 1.0, (30, 3)))
+    some = [Candidates(f"p{k:04d}", 0, rng.normal(0.0 if k % 3 == 0 else 15.0, 1.0, (30, 3)))
             for k in range(30)]  # fmt: skip
     splits = ["test" if k < 6 else "train" for k in range(30)]
     kept = Kept.share(splits, 10)
@@ -112,6 +119,22 @@ def test_bodies_are_kept_by_what_their_candidates_have_of_people():
     assert found.draws.keys() == {one.patient for one in some}
     assert len(found.after) == len(found.effective) == 10 and len(found.before) == 30
     assert calibrated(some, real, 1, kept).draws == found.draws
+
+
+def test_the_best_of_several_draws_is_taken(monkeypatch):
+    """Areas of draws are given: the one nearest to chance is chosen."""
+    areas = iter([0.9, 0.2, 0.55])
+
+    def area(*_, **__):
+        return SimpleNamespace(auc=next(areas))
+
+    real = people(np.random.default_rng(3).normal(size=(50, 3)))
+    some = wide_candidates(12, 20)
+    monkeypatch.setattr(calibrated_population, "cross_validated_area", area)
+    third = calibrated(some, real, 1).draws
+    monkeypatch.setattr(calibrated_population, "TRIES", 1)
+    areas = iter([0.9])
+    assert third != calibrated(some, real, 1).draws
 
 
 def test_everybody_kept_is_the_choice_without_bodies():
@@ -131,7 +154,7 @@ def test_probabilities_to_be_kept_are_proportional_and_at_most_one():
 def test_patients_are_drawn_as_often_as_their_probabilities_say():
     probability = np.array([0.2, 0.8, 0.5, 0.5, 1.0])
     kept = Kept(np.zeros(5, int), np.array([3]))
-    drawn = [kept.drawn(probability, seed) for seed in range(2000)]
+    drawn = [kept.drawn(probability, (seed,)) for seed in range(2000)]
     assert {len(each) for each in drawn} == {3}
     share = np.bincount(np.concatenate(drawn), minlength=5) / 2000
     np.testing.assert_allclose(share, probability, atol=0.04)

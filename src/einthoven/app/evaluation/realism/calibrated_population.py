@@ -10,6 +10,9 @@ Ratio Estimation in Machine Learning, ch. 4). One candidate is drawn by its weig
 Bodies are chosen, too, if fewer than all are to be kept: a body is kept with a probability that its
 candidates' weights give, at most 1, and systematic sampling keeps as many as asked for (Madow 1949,
 doi:10.1214/aoms/1177730032).
+
+Draws differ by chance. Of several the one is taken that a classifier distinguishes least from
+people (rejective sampling: Fuller 2009, doi:10.1093/biomet/asp042).
 """
 
 from collections.abc import Sequence
@@ -24,10 +27,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from einthoven.app.evaluation.realism.candidates import Candidates
+from einthoven.app.evaluation.realism.classifiers import cross_validated_area
 from einthoven.app.evaluation.realism.differences import difference, median_abs_smd
 from einthoven.app.evaluation.realism.groups import wave_of
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import track
 from einthoven.base.core.seeds import generator
 
 ROUNDS, RATE, WEIGHT_L2 = 12, 0.7, 0.05
@@ -39,6 +44,8 @@ ORDINARY, LEAST_LEFT = 0.9, 5
 """A candidate may have no larger a share of other features than this share of the people have; so
 many of the most ordinary candidates of a patient stay in any case."""
 TINY = np.finfo(float).tiny
+TRIES, REPEATS = 40, 2
+"""Draws of which the best is taken, and repeats of the cross-validation that judges each."""
 LEAST_MEASURED = 0.5
 """Least share of both groups in which a feature is measured."""
 
@@ -112,12 +119,12 @@ class Kept:
                 weights[own] = kept * np.exp(log_ratio[own] - mass[number])
         return weights
 
-    def drawn(self, probability: np.ndarray, seed: int) -> np.ndarray:
+    def drawn(self, probability: np.ndarray, seeds: tuple[int, ...]) -> np.ndarray:
         """Patients, ascending, drawn by their probabilities [patient]."""
         kept = list[int]()
         for group in range(len(self.n)):
             members = np.flatnonzero(self.group == group)
-            start = generator(seed, "kept", group).random()
+            start = generator(*seeds, "kept", group).random()
             ends = np.cumsum(probability[members])
             marks = start + np.arange(self.n[group])
             kept += members[np.searchsorted(ends, np.minimum(marks, ends[-1]))].tolist()
@@ -147,7 +154,7 @@ def calibrated(
 
     Args:
         candidates: of all patients. people: recorded ones, with the same features.
-        seed: of the choice; each patient has its own generator.
+        seed: of the choice.
         kept: how many patients are kept; None: all.
 
     Raises:
@@ -166,17 +173,35 @@ def calibrated(
     weights[usable] = candidate_weights(
         features[usable][:, seen], patient[usable], people.features[:, seen], kept
     )
-    draws, chosen, effective = dict.fromkeys(one.patient for one in candidates), [], []
-    probability = np.bincount(patient, weights, len(candidates))
-    for number in kept.drawn(probability, seed):
-        rows, name = np.flatnonzero(patient == number), candidates[number].patient
-        own = weights[rows] / weights[rows].sum()
-        row = generator(seed, name, "calibrated").choice(rows, p=own)
-        draws[name] = int(draw[row])
-        chosen.append(row)
-        effective.append(1.0 / np.square(own).sum())
+    names = [one.patient for one in candidates]
+    tried = [_drawn(names, patient, weights, kept, (seed, k)) for k in range(TRIES)]
+    theirs = people.features[:, seen]
+    areas = [
+        cross_validated_area(features[rows][:, seen], theirs, "logistic", seed, repeats=REPEATS).auc
+        for rows in track(tried, "choices")
+    ]
+    chosen = tried[int(np.argmin(np.abs(np.array(areas) - 0.5)))]  # 0.5: no better than chance
+    draws = dict.fromkeys(names) | {names[patient[row]]: int(draw[row]) for row in chosen}
+    share = weights / np.maximum(np.bincount(patient, weights), TINY)[patient]
+    effective = 1.0 / np.bincount(patient, share**2)[patient[chosen]]
     before = np.array([one.features[one.own] for one in candidates])
-    return Calibrated(draws, before, features[chosen], np.array(effective))
+    return Calibrated(draws, before, features[chosen], effective)
+
+
+def _drawn(
+    names: Sequence[str],
+    patient: np.ndarray,
+    weights: np.ndarray,
+    kept: Kept,
+    seeds: tuple[int, int],
+) -> np.ndarray:
+    """Candidates drawn by their weights: one of each patient that is kept."""
+    chosen = list[int]()
+    for number in kept.drawn(np.bincount(patient, weights), seeds):
+        rows = np.flatnonzero(patient == number)
+        own = weights[rows] / weights[rows].sum()
+        chosen.append(generator(*seeds, names[number], "calibrated").choice(rows, p=own))
+    return np.array(chosen, int)
 
 
 def median_difference(features: np.ndarray, people: PeopleEcgs) -> float:
