@@ -33,7 +33,7 @@ MAX_TILT_DEG = 30.0
 """Largest angle between the opening's normal and the LV's axis; beyond it the axis is the normal.
 """
 EVERY_MM = 0.75
-"""Of finer voxels some are left out, so that those that are looked at are about this far apart."""
+"""Distance of the voxels that are looked at, about; of finer ones some are left out."""
 BELOW_MM, WHOLE = 6.0, 0.85
 """At the base a region's section is at least this share of that the given depth below."""
 

@@ -169,7 +169,7 @@ def check_pose(base: Base, steps: np.ndarray | None = None) -> None:
 
 
 def _turn(to_rv: np.ndarray, to_apex: np.ndarray) -> np.ndarray:
-    """Of the 24 rotations of a cube [3, 3] the one that makes a heart's directions most typical."""
+    """The rotation [3, 3] of the cube's 24 that makes a heart's directions most typical."""
     places = [np.eye(3)[list(order)] for order in permutations(range(3))]
     turned = [np.diag(signs) @ m for m in places for signs in product((1.0, -1.0), repeat=3)]
     proper = [turn for turn in turned if np.linalg.det(turn) > 0]
