@@ -201,6 +201,7 @@ def _from_contours(path: Path, reading: Reading) -> _Parts:
 
 
 def _from_image(path: Path, reading: Reading) -> _Parts:
+    step(f"reading {path.name}")
     image = read_image(path, reading)
     reading.needs(*NEEDED)
     ignored = check_labels(image, reading)
@@ -237,8 +238,8 @@ def _is_across_lv(regions: VentricleMasks, axis: int) -> bool:
         up = base_of_volume(regions)[0].axes[:, 2]
     except BadInput:  # thick slices may leave the LV without an opening
         return True
-    others = [regions.image.steps[:, a] for a in range(3) if a != axis]
-    normal = np.cross(*others)
+    first, second = (regions.image.steps[:, a] for a in range(3) if a != axis)
+    normal = np.cross(first, second)
     return abs(float(up @ normal)) > ACROSS * float(np.linalg.norm(normal))
 
 
