@@ -16,33 +16,38 @@ and judged on the field samples of all patients of it. `--cost`: milliseconds pe
 40,000 points of one patient.
 `--image`: seconds of `einthoven predict` for a row of a sheet whose heart is a label image. Both
 are processor time, which is wall time on idle cores without threads. `--imports` counts the kinds
-of input of tests/helpers/import_*.py.
+of input of tests/helpers/import_*.py. `--meshed` imports and meshes the difficult hearts of
+tests/helpers/difficult_hearts.py at some edge lengths; `--kinds PART` takes those with PART in
+their name, as all of them at 1.5, 2.2 and 4 mm take hours.
+
+Of all bodies judged, OUT has also: errors and coverage by class (`by_class`; of bodies of section
+augmentation, others are `others`), and how well the predicted error of a body follows the true one
+(`predicted_error`: Spearman's rank correlation, and the share of bodies inside of the stated 90 %).
 """
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kinds_of_input import imports, meshed
+from scipy.stats import spearmanr
 
 from einthoven.app.evaluation.evaluate import PseudoLeadField
 from einthoven.app.evaluation.patient_errors import ReferenceFields, patient_errors
 from einthoven.base.config import load
 from einthoven.base.config.electrophysiology import RepolarisationSettings
-from einthoven.base.config.models import AnatomySettings, EcgSettings, LeadFieldSettings
+from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
-from einthoven.base.core.log import track
 from einthoven.base.metrics.reliability import normal_bound_ratio
-from einthoven.body.imported.anatomy import import_patient
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.operator_predictor import OperatorPredictor
@@ -58,7 +63,9 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("anatomy", "mesh", "fibers", "field", "lead_fields", "activations", "ecg")
 N_LEADS, N_POINTS, REPEATS = 109, 40_000, 3
-IMPORT_EDGE_MM = 4.0
+LEAST_RANKED = 4
+"""Fewer bodies have no rank correlation worth a number."""
+ORDINARY, OTHERS = "none of them", "others"
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class Judge:
         errors, pseudo = (patient_errors(reference, guess).values for guess in (ours, formula))
         check = found.out_of_distribution or {}
         return {
+            "class": class_of(patient),
             "angle_deg": errors["angular_error_deg"],
             "precordial_deg": errors["angular_error_precordial_deg"],
             "ecg_rel_l2": errors["ecg_rel_l2"],
@@ -108,6 +116,43 @@ def ecg_coverage(prediction: Prediction, true: np.ndarray) -> float | None:
         return None
     half = normal_bound_ratio(0.9, prediction.n_members) * prediction.ecg_sd
     return float((np.abs(prediction.needed("ecg") - true) <= half).mean())
+
+
+def class_of(patient: Patient) -> str:
+    """Of studies/body_classes.py; of bodies whose waist is not known, none can be told."""
+    sys.path.append(str(ROOT / "studies"))
+    from body_classes import CLASSES
+
+    if patient.anatomy.augmentation is None:
+        return OTHERS
+    return next((name for name, holds in CLASSES.items() if holds(patient.anatomy)), ORDINARY)
+
+
+def by_class(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Class -> number of bodies, means of errors and shares inside of the stated 90 %."""
+    keys = ("angle_deg", "precordial_deg", "ecg_rel_l2", "coverage_90", "ecg_coverage_90")
+    found = {}
+    for name in sorted({row["class"] for row in rows}):
+        its = [row for row in rows if row["class"] == name]
+        known = {key: [row[key] for row in its if row[key] is not None] for key in keys}
+        averages = {key: float(np.mean(values)) for key, values in known.items() if values}
+        found[name] = {"n_bodies": len(its), **averages}
+    return found
+
+
+def predicted_error(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """How the predicted mean angle of bodies follows the true one."""
+    stated = [row for row in rows if "expected_expected" in row]
+    if not stated:
+        return {}
+    true, told, low, high = (
+        np.array([row[key] for row in stated])
+        for key in ("angle_deg", *(f"expected_{key}" for key in ("expected", "low", "high")))
+    )
+    found = {"n_bodies": len(stated), "inside_90": float(((low <= true) & (true <= high)).mean())}
+    if len(stated) >= LEAST_RANKED:
+        found["spearman"] = float(spearmanr(told, true).statistic)
+    return found
 
 
 def patients_in(folder: Path, split: str | None = None) -> list[Patient]:
@@ -169,47 +214,6 @@ def milliseconds_per_lead(
     return 1000 * min(times) / N_LEADS
 
 
-def imports() -> dict[str, Any]:
-    """Numbers of accepted kinds of input, and of broken ones refused with their reason.
-
-    Kinds made of data that is not on this machine are counted as not run.
-    """
-    sys.path.append(str(ROOT / "tests"))
-    import pytest
-    from helpers.import_catalogue import ACCEPTED
-    from helpers.import_refusals import REFUSED
-
-    counts: dict[str, Any] = {"import_accepted": 0, "import_refused_truly": 0}
-    problems, not_run = {}, []
-    kinds = [*((name, write, None) for name, write in ACCEPTED.items()),
-             *((name, *its) for name, its in REFUSED.items())]  # fmt: skip
-    for name, write, reason in track(kinds, "imports"):
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                told = told_of_import(write, Path(folder))
-        except pytest.skip.Exception:
-            not_run.append(name)
-            continue
-        if reason is None and told is None:
-            counts["import_accepted"] += 1
-        elif reason is not None and told is not None and re.search(reason, told):
-            counts["import_refused_truly"] += 1
-        else:
-            problems[name] = told or "was accepted"
-    return counts | {"import_problems": problems, "import_not_run": not_run}
-
-
-def told_of_import(write: Any, folder: Path) -> str | None:
-    """The refusal of what `write` puts into a folder; None if it gets in."""
-    try:
-        import_patient(
-            write(folder), folder / "defect.png", AnatomySettings(heart_edge_mm=IMPORT_EDGE_MM)
-        )
-    except BadInput as refusal:
-        return str(refusal)
-    return None
-
-
 def seconds_image_to_ecg(sheet: Path, patient: str) -> float:
     """Processor seconds of `einthoven predict` from a row of a sheet to the 12-lead ECG.
 
@@ -256,6 +260,10 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
             found |= {f"{key}_angle_deg": average["angle_deg"],
                       f"{key}_ecg_rel_l2": average["ecg_rel_l2"],
                       f"{key}_mean": average, f"{key}_patients": rows}  # fmt: skip
+    judged = [row for key in ("bodies", "family_patients", "narrow_patients")
+              for row in found.get(key, {}).values()]  # fmt: skip
+    if judged:
+        found |= {"by_class": by_class(judged), "predicted_error": predicted_error(judged)}
     if args.left_out:
         found["left_out"] = dict(map(left_out, args.left_out))
     if args.cost:
@@ -263,6 +271,8 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         found["ms_per_lead"] = milliseconds_per_lead(judge.operator, patient, usual)
     if args.imports:
         found |= imports()
+    if args.meshed:
+        found["meshed"] = meshed(args.meshed, args.kinds)
     if args.image:
         sheet, patient = args.image
         found["seconds_image_to_ecg"] = seconds_image_to_ecg(Path(sheet), patient)
@@ -292,6 +302,8 @@ def main() -> None:
     add("--left-out", type=Path, nargs="*", default=[], metavar="JSON", help="of the study")
     add("--cost", type=Path, metavar="PATIENT", help="folder of one with mesh and fibres")
     add("--imports", action="store_true", help="kinds of input of the tests")
+    add("--meshed", nargs="+", type=float, default=[], metavar="MM", help="1.5 2.2 4: edge lengths")
+    add("--kinds", default="", metavar="PART", help="of --meshed: those with PART in their name")
     add("--image", nargs=2, metavar=("SHEET", "PATIENT"), help="whose heart is a label image")
     add("--json", type=Path)
     args = parser.parse_args()

@@ -39,6 +39,47 @@ def test_means_are_over_numbers_and_shares(benchmark):
     assert benchmark.means(rows) == {"angle_deg": 2.0, "in_distribution": 0.5}
 
 
+def row(kind, angle, expected, covered):
+    return {"class": kind, "angle_deg": angle, "precordial_deg": angle, "ecg_rel_l2": 0.1,
+            "coverage_90": covered, "ecg_coverage_90": None, "expected_expected": expected,
+            "expected_low": 0.5 * expected, "expected_high": 2.0 * expected}  # fmt: skip
+
+
+def test_errors_and_coverage_are_by_class(benchmark):
+    rows = [row("a", 2.0, 2.0, 0.8), row("b", 9.0, 3.0, 1.0), row("a", 4.0, 3.0, 0.9)]
+    found = benchmark.by_class(rows)
+    assert found["a"] == pytest.approx(
+        {"n_bodies": 2, "angle_deg": 3.0, "precordial_deg": 3.0, "ecg_rel_l2": 0.1,
+         "coverage_90": 0.85}
+    )  # fmt: skip
+    assert found["b"]["angle_deg"] == 9.0 and list(found) == ["a", "b"]
+
+
+def test_a_predicted_error_is_ranked_against_the_true_one(benchmark):
+    rows = [row("a", angle, told, 1.0) for angle, told in ((1, 2), (2, 3), (9, 4), (4, 5))]
+    found = benchmark.predicted_error(rows)
+    assert found == {"n_bodies": 4, "inside_90": 0.75, "spearman": pytest.approx(0.8)}
+    assert "spearman" not in benchmark.predicted_error(rows[:3])
+    assert benchmark.predicted_error([{"angle_deg": 1.0}]) == {}
+
+
+def test_meshes_are_counted_with_what_failed(benchmark, monkeypatch):
+    import kinds_of_input
+    from helpers.difficult_hearts import DIFFICULT
+
+    def quality(row, folder, edge_mm):
+        if edge_mm < 2.0:
+            raise BadInput("too fine")
+        return 0.1
+
+    monkeypatch.setattr(kinds_of_input, "quality_of_mesh", quality)
+    monkeypatch.setitem(DIFFICULT, "aneurysm", lambda folder: None)
+    found = benchmark.meshed([1.5, 4.0], "aneurysm")
+    assert found["1.5"] == {"tried": 1, "meshed": 0, "failed": {"aneurysm": "too fine"},
+                            "not_run": []}  # fmt: skip
+    assert found["4"]["meshed"] == 1 and not found["4"]["failed"]
+
+
 def test_patients_without_stages_are_not_judged(benchmark, tmp_path):
     (tmp_path / "p0000").mkdir()
     with pytest.raises(BadInput, match="of 0 patients none of split test has anatomy, mesh"):

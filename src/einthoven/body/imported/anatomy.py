@@ -182,7 +182,9 @@ class _Files(NamedTuple):
 def _read(row: Row, resolution: str) -> tuple[Surfaces, _Files]:
     """The heart's surface and all other files, in mm, along the patient's axes."""
     folder = Path(row.folder)
-    scan = segmented_heart(folder / row.heart, row.tags) if is_segmentation(row.heart) else None
+    turns = row.pose == "typical"
+    is_scan = is_segmentation(row.heart)
+    scan = segmented_heart(folder / row.heart, row.tags, any_pose=turns) if is_scan else None
     heart = scan.wall if scan else read_heart(row.heart, folder, row.surface_tags)
     measured = None if scan else read_measured(row.heart, folder, row.measured)
     in_image = is_label_image(row.torso)

@@ -24,6 +24,7 @@ from einthoven.body.anatomy.shape.heart_shape import HeartSurfaces
 from einthoven.body.anatomy.shape.tagged_heart import VALVE_CAPS, triangulated_heart
 from einthoven.body.imported.defect import Rough, near
 from einthoven.body.imported.mend import mended, with_split_chords
+from einthoven.body.imported.plugs import plugged
 from einthoven.body.imported.rebuild import Move, WallGrid, resampled
 from einthoven.body.imported.wall_tags import tag_wall
 from einthoven.body.imported.walls import placed_wall, thickened
@@ -100,7 +101,8 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
     for how, closed in ways.items():
         try:
             wall, notes = closed(heart, edge_mm)
-            for found in rebuilt_hearts(heart, wall, edge_mm):
+            order = REBUILDS[::-1] if closed is _without_holes else REBUILDS
+            for found in rebuilt_hearts(heart, wall, edge_mm, order):
                 yield found._replace(tag_notes=notes, notes=[*found.notes, _why(fault)])
         except (BadInput, StepFailed) as error:
             logger.info("no heart of the wall %s: %s", how, error)
@@ -152,7 +154,9 @@ def _pierced(heart: Surfaces, n: int, edge_mm: float) -> Rough:
 
 def _without_holes(heart: Surfaces, edge_mm: float) -> tuple[Surfaces, list[str]]:
     """The contour of the wall with holes through it filled, tagged as in `_resampled`."""
-    return _resampled(heart, edge_mm, CLOSING_MM)
+    wall, notes = _resampled(heart, edge_mm, CLOSING_MM)
+    wall, n = plugged(wall)
+    return wall, [*notes, *([f"heart: {n} wider holes through its wall closed"] if n else [])]
 
 
 def _resampled(
@@ -171,13 +175,20 @@ def _why(fault: Rough) -> str:
     return f"heart: why it was rebuilt: {str(fault).removeprefix('heart: ').partition(';')[0]}"
 
 
-def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[Placed]:
+def rebuilt_hearts(
+    given: Surfaces,
+    wall: Surfaces,
+    edge_mm: float,
+    rebuilds: tuple[tuple[float, float], ...] | None = None,
+) -> Iterator[Placed]:
     """Hearts of a wall rebuilt from signed distances, smoothed more and more.
 
     Args:
         given: what moves are measured from.
         wall: closed, tagged, outward, mm; its triangles may intersect.
         edge_mm: wanted edge length.
+        rebuilds: as `REBUILDS`, which is the default. Where coarse voxels left holes, their
+            terraces are smoothed away first: less smoothing fails there.
 
     Raises:
         StepFailed: the wall has no three solids.
@@ -185,7 +196,7 @@ def rebuilt_hearts(given: Surfaces, wall: Surfaces, edge_mm: float) -> Iterator[
     grid = WallGrid.of(wall, edge_mm)
     walls = {}
     for factors in EDGES:
-        for smooth_mm, spare in REBUILDS:
+        for smooth_mm, spare in rebuilds or REBUILDS:
             if smooth_mm not in walls:
                 walls[smooth_mm] = _rebuilt(given, grid, smooth_mm, spare * edge_mm)
             new, note = walls[smooth_mm]

@@ -32,6 +32,8 @@ OPENING_QUANTILE = 0.1
 MAX_TILT_DEG = 30.0
 """Largest angle between the opening's normal and the LV's axis; beyond it the axis is the normal.
 """
+EVERY_MM = 0.75
+"""Distance of the voxels that are looked at, about; of finer ones some are left out."""
 BELOW_MM, WHOLE = 6.0, 0.85
 """At the base a region's section is at least this share of that the given depth below."""
 
@@ -175,7 +177,10 @@ def base_of_volume(regions: VentricleMasks) -> tuple[Base, list[str]]:
     opening = _opening(regions)
     if len(opening) == 0:
         raise BadInput("labels: muscle surrounds the LV's cavity on all sides; where is its base?")
-    places = {name: image.place(np.argwhere(mask)) for name, mask in regions.masks.items()}
+    every = np.maximum(1, np.round(EVERY_MM / image.spacing)).astype(int)
+    some = tuple(slice(None, None, n) for n in every)
+    places = {name: image.place(np.argwhere(mask[some]) * every)
+              for name, mask in regions.masks.items()}  # fmt: skip
     cavity, centre = places["lv"], opening.mean(axis=0)
     for _ in range(3):
         apex = cavity[np.linalg.norm(cavity - centre, axis=1).argmax()]
@@ -188,7 +193,7 @@ def base_of_volume(regions: VentricleMasks) -> tuple[Base, list[str]]:
         up = axis
     middle = float(0.5 * (apex + centre) @ up)
     height = start = float(np.quantile(opening[upper] @ up, OPENING_QUANTILE))
-    step = float(image.spacing.min())
+    step = float((image.spacing * every).min())
     while (name := _ending(places, up, height, 2 * step)) and height > middle:
         height -= step
     if height <= middle:

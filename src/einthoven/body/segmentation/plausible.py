@@ -8,16 +8,14 @@ from scipy import ndimage
 from einthoven.base.core.errors import BadInput
 from einthoven.body.segmentation.base import Base
 from einthoven.body.segmentation.image import LabelImage
-from einthoven.body.segmentation.reading import MM, NEEDED, PRESETS, Reading
-from einthoven.body.segmentation.regions import LOOSE
+from einthoven.body.segmentation.reading import MM, NEEDED, PRESETS, Reading, axes_of
+from einthoven.body.segmentation.regions import LOOSE, voxels_of
 from einthoven.body.segmentation.stack import thick_axis
 
 ENCLOSES = 0.6
 """Least share of the LV's outline that borders on muscle."""
 ALL_AROUND = 0.8
 """Above this share the RV's outline also counts as surrounded by muscle."""
-STRUCTURE_ML = 5.0
-"""An unnamed label of at least this volume is a structure beside the ventricles."""
 VOLUMES_ML = {"lv": (15.0, 600.0), "rv": (15.0, 600.0), "myo": (25.0, 700.0)}
 """Limits for any phase and disease; the import is stricter."""
 TO_RV = np.array([-0.83, -0.56, 0.0])
@@ -27,26 +25,20 @@ LEAST_LIKENESS, CLEAR_LIKENESS = 0.35, 0.7
 
 
 def check_labels(image: LabelImage, reading: Reading) -> list[str]:
-    """Raise BadInput if a label is missing, or an unnamed one of a few voxels is present.
+    """Raise BadInput if a label is missing.
 
-    Unnamed ones as large as a structure (atria, vessels) are background; the note names them.
+    Unnamed ones (atria, vessels, slips of the hand) are background; the note names them.
     """
-    values, counts = np.unique(image.labels, return_counts=True)
-    held = {int(v): int(n) for v, n in zip(values, counts)}
+    held = voxels_of(image.labels)
     text = ", ".join(f"{v} ({n})" for v, n in held.items())
     if empty := [role for role, numbers in reading.labels.items() if not held.keys() & numbers]:
         wanted = ", ".join(f"{role}={','.join(map(str, reading.labels[role]))}" for role in empty)
         raise BadInput(f"labels: no voxel of {wanted}; the image holds (voxels) {text}")
     named = {0, *reading.other, *(n for numbers in reading.labels.values() for n in numbers)}
-    further = {v: held[v] * image.voxel_ml for v in sorted(held.keys() - named)}
-    if unknown := [v for v, volume_ml in further.items() if volume_ml < STRUCTURE_ML]:
-        raise BadInput(
-            f"labels: unknown {', '.join(map(str, unknown[:8]))}; the image holds (voxels) {text}; "
-            f"name them, or other={','.join(map(str, unknown[:8]))} for the background"
-        )
+    further = sorted(held.keys() - named)
     if not further:
         return []
-    sizes = ", ".join(f"{v} ({volume_ml:.0f} ml)" for v, volume_ml in further.items())
+    sizes = ", ".join(f"{v} ({held[v] * image.voxel_ml:.2g} ml)" for v in further)
     return [f"labels: {sizes} taken as background, as no word of tags names them"]
 
 
@@ -141,32 +133,47 @@ def _check_one(image: LabelImage, role: str, mask: np.ndarray) -> None:
         )
 
 
-def check_pose(base: Base) -> None:
+def check_pose(base: Base, steps: np.ndarray | None = None) -> None:
     """Raise BadInput if the RV is not to the right and front, or the apex not left, front, down.
 
-    The message names the mirror image or rotation that would fit.
+    The message names the mirror image or rotation that would fit, and the word of `tags` for it.
+
+    Args:
+        base: of the heart, as the image lies by its header.
+        steps: [3, 3] mm of the image, as columns; None for contours.
     """
     to_rv, to_apex = base.axes[:, 0], -base.axes[:, 2]
     if _likeness(to_rv, to_apex) >= LEAST_LIKENESS:
         return
-    flips = [np.array(signs) for signs in product((1.0, -1.0), repeat=3)]
-    likeness = [_likeness(to_rv * signs, to_apex * signs) for signs in flips]
-    best = flips[int(np.argmax(likeness))]
-    sides = [
-        name for name, sign in zip(("left-right", "front-back", "head-foot"), best) if sign < 0
-    ]
-    if max(likeness) < CLEAR_LIKENESS:
-        cure = "the file's axes are not the patient's"
-    elif best.prod() < 0:
+    flips = [np.diag(signs) for signs in product((1.0, -1.0), repeat=3)]
+    best = max(flips, key=lambda turn: _likeness(turn @ to_rv, turn @ to_apex))
+    named = zip(("left-right", "front-back", "head-foot"), np.diag(best))
+    sides = [name for name, sign in named if sign < 0]
+    if _likeness(best @ to_rv, best @ to_apex) < CLEAR_LIKENESS:
+        cure, best = "the file's axes are not the patient's", _turn(to_rv, to_apex)
+    elif np.linalg.det(best) < 0:
         cure = f"mirrored: turn the axis {', '.join(sides)} round"
     else:
         cure = f"the frame is turned: {' and '.join(sides)} are reversed (RAS taken for LPS?)"
     x, y, z = to_rv
+    likely = _likeness(best @ to_rv, best @ to_apex) >= CLEAR_LIKENESS and steps is not None
+    letters = axes_of(best @ steps) if likely and steps is not None else ""
+    typed = f"axes={letters} in tags (--labels) would be a patient's heart" if letters else (
+        "state where the image's indices run, as in axes=LPS, or correct the header")  # fmt: skip
     raise BadInput(
         f"frame: from the LV the RV lies along ({x:.2f}, {y:.2f}, {z:.2f}) (left, back, head), and "
         f"the apex along ({', '.join(f'{v:.2f}' for v in to_apex)}): the LV's wrong side. {cure}; "
-        "state where the image's indices run, as in axes=LPS, or correct the header"
+        f"{typed}; or in a sheet leave torso empty and set pose to typical: then it is turned as "
+        "hearts of virtual patients lie"
     )
+
+
+def _turn(to_rv: np.ndarray, to_apex: np.ndarray) -> np.ndarray:
+    """The rotation [3, 3] of the cube's 24 that makes a heart's directions most typical."""
+    places = [np.eye(3)[list(order)] for order in permutations(range(3))]
+    turned = [np.diag(signs) @ m for m in places for signs in product((1.0, -1.0), repeat=3)]
+    proper = [turn for turn in turned if np.linalg.det(turn) > 0]
+    return max(proper, key=lambda turn: _likeness(turn @ to_rv, turn @ to_apex))
 
 
 def _likeness(to_rv: np.ndarray, to_apex: np.ndarray) -> float:

@@ -46,6 +46,23 @@ def axis_matrix(axes: str) -> np.ndarray | None:
     return np.eye(3)[list(places)] * np.array(signs)[:, None] + 0.0  # no negative zeros
 
 
+def axes_of(steps: np.ndarray) -> str:
+    """The letters of `axis_matrix` nearest to where three indices run.
+
+    Args:
+        steps: [3, 3] mm, columns in the patient frame.
+
+    Returns:
+        Empty if two of them run along the same axis of the patient.
+    """
+    unit = steps / np.linalg.norm(steps, axis=0)
+    names = {(place, sign): letter for letter, (place, sign) in DIRECTIONS.items()}
+    places = np.abs(unit).argmax(axis=0)
+    if len(set(places.tolist())) < 3:
+        return ""
+    return "".join(names[int(p), float(np.sign(unit[p, k]))] for k, p in enumerate(places))
+
+
 @dataclass(frozen=True)
 class Reading:
     """Settings for reading one file."""

@@ -1,7 +1,7 @@
 """The three regions that bound a heart, as masks of a label image."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -13,6 +13,8 @@ REGIONS = ("lv", "rv", "epi")
 """The cavities, and everything inside the epicardium, as in core.tags.SDF_SURFACES."""
 MARGIN = 4
 """Voxels around the heart that are kept."""
+MAX_LABELS = 100_000
+"""Labels are counted by planes if they lie in a range of at most this size."""
 LOOSE = 0.1
 """Components with up to this share of a label are dropped."""
 
@@ -32,7 +34,8 @@ def around_heart(image: LabelImage, reading: Reading) -> LabelImage:
     A whole-body CT has ten times the voxels.
     """
     named = [number for role in ROLES for number in reading.labels.get(role, ())]
-    return image.part(*box_of(_has(image.labels, named), MARGIN))
+    part = image.part(*box_of(_has(image.labels, named), MARGIN))
+    return replace(part, labels=np.ascontiguousarray(part.labels))
 
 
 def masks_of(image: LabelImage, reading: Reading) -> dict[str, np.ndarray]:
@@ -43,10 +46,22 @@ def masks_of(image: LabelImage, reading: Reading) -> dict[str, np.ndarray]:
 
 def _has(labels: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
     """Whether each voxel has one of some labels; ten times as fast as np.isin."""
-    mask = np.zeros(labels.shape, bool)
+    mask = np.zeros_like(labels, dtype=bool)  # in the order of the labels in memory
     for number in numbers:
         mask |= labels == number
     return mask
+
+
+def voxels_of(labels: np.ndarray) -> dict[int, int]:
+    """Label -> number of its voxels; plane by plane, twenty times as fast as np.unique."""
+    low, high = int(labels.min()), int(labels.max())
+    if high - low > MAX_LABELS:
+        return dict(zip(*(found.tolist() for found in np.unique(labels, return_counts=True))))
+    counts = np.zeros(high - low + 1, np.int64)
+    outermost = int(np.argmax(np.abs(labels.strides)))
+    for plane in np.moveaxis(labels, outermost, 0):
+        counts += np.bincount(plane.ravel("K").astype(np.int64) - low, minlength=len(counts))
+    return {low + int(k): int(counts[k]) for k in np.flatnonzero(counts)}
 
 
 def regions_of(image: LabelImage, masks: dict[str, np.ndarray]) -> VentricleMasks:
@@ -93,8 +108,11 @@ def box_of(mask: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
 def filled(mask: np.ndarray) -> np.ndarray:
     """The mask without holes in each plane of the grid: papillary muscles count as cavity."""
     result = mask.copy()
+    if not mask.any():
+        return result
+    box = result[tuple(slice(a, b) for a, b in zip(*box_of(mask, 1)))]  # a view
     for axis in range(3):
-        planes = np.moveaxis(result, axis, 0)
+        planes = np.moveaxis(box, axis, 0)
         within = np.zeros((3, 3, 3), bool)
         within[1] = ndimage.generate_binary_structure(2, 1)  # planes are not connected
         pieces, n = ndimage.label(~planes, within)

@@ -1,6 +1,6 @@
 """One segmented heart from a file: surfaces for import, and their positional uncertainty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from einthoven.body.segmentation.image import read_image, suffix_of
 from einthoven.body.segmentation.plausible import check_labels, check_pose, check_regions
 from einthoven.body.segmentation.reading import NEEDED, Reading
 from einthoven.body.segmentation.regions import (
+    VentricleMasks,
     around_heart,
     filled,
     largest_piece,
@@ -37,6 +38,9 @@ from einthoven.body.segmentation.volume import surface_of_mask, surfaces_of_volu
 from einthoven.body.segmentation.wall import EDGE_MM, MIN_WALL_MM, InParts, wall_of
 
 MAX_LOWERINGS = 3
+ACROSS = 0.75
+"""Least cosine of the angle between the LV's axis and the normal of slices across it; axial slices
+of a typical heart have 0.58."""
 TORSO_MM = 4.0
 """Block size to which the voxels of a torso are averaged, approximately."""
 
@@ -119,13 +123,16 @@ def segmented_torso(path: Path, labels: str) -> Surfaces:
     return Surfaces(points, faces, np.zeros(len(faces), int))
 
 
-def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM) -> SegmentedHeart:
+def segmented_heart(
+    path: str | Path, labels: str = "", edge_mm: float = EDGE_MM, any_pose: bool = False
+) -> SegmentedHeart:
     """The wall of both ventricles from a label image (NIfTI, NRRD, MetaImage) or contours (CSV).
 
     Args:
         path: the file.
         labels: `PRESET KEY=VALUE ...` as in docs/how-to/import-images.md; contours need none.
         edge_mm: wanted mean edge length of the surfaces.
+        any_pose: take a heart that lies as no patient's does, since it will be turned.
 
     Returns:
         The heart with a plane base: across the slices of a thick-sliced stack, else across the LV's
@@ -142,7 +149,8 @@ def segmented_heart(path: str | Path, labels: str = "", edge_mm: float = EDGE_MM
             parts = _from_contours(path, reading)
         else:
             parts = _from_image(path, reading)
-        check_pose(parts.base)
+        if not any_pose:
+            check_pose(parts.base, parts.steps)
         rv_wall_mm = MIN_WALL_MM if parts.has_rv_wall else reading.rv_wall
         wall, notes = _whole_wall(parts, rv_wall_mm, edge_mm)
     except EinthovenError as error:
@@ -165,6 +173,8 @@ class _Parts:
     covariance_mm2: np.ndarray
     has_rv_wall: bool
     notes: list[str]
+    steps: np.ndarray | None = None
+    """[3, 3] mm of the image, if it is one."""
 
 
 def _whole_wall(parts: _Parts, rv_wall_mm: float, edge_mm: float) -> tuple[Surfaces, list[str]]:
@@ -191,6 +201,7 @@ def _from_contours(path: Path, reading: Reading) -> _Parts:
 
 
 def _from_image(path: Path, reading: Reading) -> _Parts:
+    step(f"reading {path.name}")
     image = read_image(path, reading)
     reading.needs(*NEEDED)
     ignored = check_labels(image, reading)
@@ -203,15 +214,33 @@ def _from_image(path: Path, reading: Reading) -> _Parts:
     if not (image.unit or reading.unit):
         notes.append("labels: the header states no unit; mm taken, by the size of the heart")
     axis = thick_axis(image)
-    if axis is not None:
-        return _from_stack(stack_of(regions, axis), has_rv_wall, notes)
+    if axis is not None and _is_across_lv(regions, axis):
+        parts = _from_stack(stack_of(regions, axis), has_rv_wall, notes)
+        return replace(parts, steps=image.steps)
     step("finding the base")
     base, base_notes = base_of_volume(regions)
     step(f"surfaces of the regions of {path.name}")
     meshes = surfaces_of_volume(regions, base)
     covariance = grid_covariance(image.steps)
     step_mm = 2 * float(image.spacing.max())
-    return _Parts(meshes, base, step_mm, covariance, has_rv_wall, [*notes, *base_notes])
+    notes = [*notes, *base_notes]
+    return _Parts(meshes, base, step_mm, covariance, has_rv_wall, notes, image.steps)
+
+
+def _is_across_lv(regions: VentricleMasks, axis: int) -> bool:
+    """Whether thick slices run across the LV, as in cine MR; axial ones of CT do not.
+
+    Labels that end at the last slice are those of a stack without apex or base.
+    """
+    if regions.masks["epi"].take([0, -1], axis).any():
+        return True
+    try:
+        up = base_of_volume(regions)[0].axes[:, 2]
+    except BadInput:  # thick slices may leave the LV without an opening
+        return True
+    first, second = (regions.image.steps[:, a] for a in range(3) if a != axis)
+    normal = np.cross(first, second)
+    return abs(float(up @ normal)) > ACROSS * float(np.linalg.norm(normal))
 
 
 def _from_stack(stack: Stack, has_rv_wall: bool, notes: list[str]) -> _Parts:

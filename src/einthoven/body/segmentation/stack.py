@@ -27,9 +27,9 @@ Mesh = tuple[np.ndarray, np.ndarray]
 """Points [vertex, 3] mm, faces [face, 3], closed and outward."""
 STEP_MM = 1.2
 MIN_SLICES = 4
-THICK = 1.5
-"""Slices are interpolated by shape if their distance exceeds this many times the longer pixel side.
-"""
+THICK, THICK_MM = 1.5, 3.0
+"""Slices are interpolated by shape if their distance exceeds this many times the longer pixel side,
+and this many mm: those of CT are as fine as voxels need to be."""
 SMOOTHING_PIXELS = 0.7
 """Gaussian on masks before the contour at one half is taken, which removes the staircase."""
 MAX_GAP_RATIO = 1.3
@@ -95,8 +95,8 @@ def grid_covariance(steps: np.ndarray) -> np.ndarray:
 def thick_axis(image: LabelImage) -> int | None:
     """Index along which slices are thick; None for a grid of nearly cubic voxels."""
     order = np.argsort(image.spacing)
-    thick = image.spacing[order[2]] >= THICK * image.spacing[order[1]]
-    return int(order[2]) if thick else None
+    thick_mm = max(THICK * image.spacing[order[1]], THICK_MM)
+    return int(order[2]) if image.spacing[order[2]] >= thick_mm else None
 
 
 def stack_of(regions: VentricleMasks, axis: int) -> Stack:

@@ -10,7 +10,7 @@ from einthoven.body.segmentation.stack import Mesh, outward_piece
 
 SMOOTHING_VOXELS = 0.8
 FILLING_VOXELS = 1.0
-FINEST_MM = 0.7
+FINEST_MM = 1.0
 PAD = 3
 
 
