@@ -16,6 +16,7 @@ from cube_chains import Coordinates, Seen
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
 from einthoven.imaging.corpus.beat_parameters import MAX_SITES, BeatParameters
+from einthoven.imaging.corpus.corpus import N_TIMES
 from einthoven.imaging.corpus.simulator import SimulatedBeat, Simulator
 from einthoven.physics.ecg.leads import twelve_lead
 
@@ -130,6 +131,11 @@ class GivenEcg:
     ecg: np.ndarray
     """[8, 500] mV."""
     noise_mv: float
+    """SD of each sample."""
+    window_ms: int = N_TIMES
+    """How much of the ECG is known."""
+    bin_ms: int = 1
+    """Means of so many samples are known instead of each."""
 
     @cached_property
     def coordinates(self) -> Coordinates:
@@ -162,4 +168,8 @@ class GivenEcg:
 
     def of(self, ecg: np.ndarray, activation_time: np.ndarray) -> Seen:
         """The same of a simulated beat."""
-        return Seen(((ecg - self.ecg) / self.noise_mv).ravel(), activation_time)
+        bins = self.window_ms // self.bin_ms
+        off = (ecg - self.ecg)[:, : bins * self.bin_ms].reshape(len(ecg), bins, -1)
+        # a mean of n samples has 1/sqrt(n) of their noise
+        residual = off.mean(axis=2) * np.sqrt(self.bin_ms) / self.noise_mv
+        return Seen(residual.ravel(), activation_time)

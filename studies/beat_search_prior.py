@@ -63,8 +63,8 @@ class Guess:
 
 def most_probable(target: GivenEcg, bank: Bank, rng: np.random.Generator) -> Guess:
     """The best beat that the search finds; it reads the ECG and the prior alone."""
-    residuals = ((bank.ecgs - target.ecg) / target.noise_mv).reshape(len(bank.points), -1)
-    order = np.argsort(np.square(residuals).sum(axis=1))
+    nothing = np.empty(0)
+    order = np.argsort([-target.of(ecg, nothing).log_likelihood for ecg in bank.ecgs])
     starts = [order[bank.kinds[order] == kind][:STARTS_OF_EACH] for kind in KINDS]
     guesses = [_guess(target, bank.points[k]) for k in np.concatenate(starts)]
     for n_kept, n_steps in ROUNDS:

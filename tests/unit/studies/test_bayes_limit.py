@@ -176,14 +176,41 @@ def test_idle_coordinates_leave_the_ecg_and_active_ones_do_not(k: int) -> None:
             assert np.abs(heart().beat(other)[0] - ecg).max() > 1e-3
 
 
-def test_remembered_activations_give_the_same_ecg() -> None:
-    point = stratified(0.6, 1, np.random.default_rng(2), len(names_of(SECTION)))
+def test_a_beat_has_the_sites_that_it_reads() -> None:
+    rng, names = np.random.default_rng(6), names_of(SECTION)
+    for k, n in enumerate((1, 2, 3, 0)):
+        active = GivenEcg(heart(), np.zeros((8, 500)), 1.0).active(
+            stratified(0.6, k, rng, len(names))
+        )
+        read = {name for name, is_read in zip(names, active, strict=True) if is_read}
+        assert {name for name in read if name.endswith("_z")} == {
+            f"site{site + 1}_z" for site in range(n)
+        }
+        assert ("delay1" in read) == ("delay2" in read) == (n > 1)
+        assert "site_delay_ms" not in read and {"cv_rv", "cycle", "pattern"} <= read
+
+
+@pytest.mark.parametrize("name", ["sigma_il_s_per_m", "cv_tree_mm_per_ms", "cv_rv"])
+def test_remembered_activations_give_the_same_ecg(name: str) -> None:
+    point = stratified(0.6, 3, np.random.default_rng(2), len(names_of(SECTION)))
     other = point.copy()
-    other[names_of(SECTION).index("sigma_il_s_per_m")] = 0.11
+    other[names_of(SECTION).index(name)] = 1.0 - point[names_of(SECTION).index(name)]
     remembered = heart()
     remembered.beat(point)
     fresh = replace(remembered, _taus=type(remembered._taus)())
     assert np.array_equal(remembered.beat(other)[0], fresh.beat(other)[0])
+
+
+def test_residuals_of_bins_are_in_units_of_their_noise() -> None:
+    noise = 0.02 * np.random.default_rng(8).standard_normal((8, 500))
+    late = noise.copy()
+    late[:, 256:] += 1.0
+    for window, width in ((500, 1), (256, 8), (256, 1)):
+        residual = GivenEcg(heart(), np.zeros((8, 500)), 0.02, window, width).of(noise, np.empty(0))
+        assert residual.residual.shape == (8 * window // width,)
+        assert residual.residual.std() == pytest.approx(1.0, rel=0.12)
+        other = GivenEcg(heart(), np.zeros((8, 500)), 0.02, window, width).of(late, np.empty(0))
+        assert (other.residual.max() > 10) == (window == 500)
 
 
 def test_chains_from_the_truth_stay_near_it_and_the_search_improves() -> None:
@@ -212,5 +239,9 @@ def test_figures_of_a_beat_are_reproducible(monkeypatch) -> None:
     assert one | {"cpu_s": 0} == two | {"cpu_s": 0}
     assert one["met"] == (one["medians_apart_ms"] < 0.2
                           and abs(one["prior_behind_log_likelihood"]) < 10)  # fmt: skip
-    assert summary([one, two])["all"]["limit_ms"] == one["limit_ms"]
-    assert summary([one, two])["by_pattern"]["paced-1"]["n"] == 2
+    truth_alone = beat_figures(heart(), None, 0, options)
+    assert truth_alone["limit_ms"] == one["limit_ms"] and "met" not in truth_alone
+    means = summary([one, truth_alone])
+    assert means["n"] == 2 and means["searched"]["n"] == 1
+    assert means["searched"]["error_from_prior_ms"] == one["error_from_prior_ms"]
+    assert means["by_pattern"]["paced-1"]["limit_ms"] == pytest.approx(one["limit_ms"])
