@@ -3,8 +3,8 @@
 Example: python tools/fit_population.py results/patients --recordings ptb-xl --work population
 
 Only patients of the recordings whose number is no multiple of `TEST_EVERY` are read; the others
-stay for the judge. Whatever is done already in the folder --work is not done again. An hour of one
-core for 32 patients. docs/explanation/population.md says what is fitted to what.
+stay for the judge. Whatever is done already in the folder --work is not done again. Twenty minutes
+of one core for 32 patients. docs/explanation/population.md says what is fitted to what.
 """
 
 import argparse

@@ -9,10 +9,10 @@ Ratio Estimation in Machine Learning, ch. 4). One candidate is drawn by its weig
 
 Bodies are chosen, too, if fewer than all are to be kept: a body is kept with a probability that its
 candidates' weights give, at most 1, and systematic sampling keeps as many as asked for (Madow 1949,
-doi:10.1214/aoms/1177730032).
+On the Theory of Systematic Sampling, II).
 
 Draws differ by chance. Of several the one is taken that a classifier distinguishes least from
-people (rejective sampling: Fuller 2009, doi:10.1093/biomet/asp042).
+people (Fuller 2009, Some Design Properties of a Rejective Sampling Procedure).
 """
 
 from collections.abc import Sequence
