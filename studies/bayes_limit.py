@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from beat_cube import BeatHeart, GivenEcg, beat_at, names_of
-from beat_search_prior import Bank, Guess, most_probable
+from beat_search_prior import Bank, BeatGuess, most_probable
 from cube_chains import Chains, r_hat, run_chains, tangent
 
 from einthoven.base.config import Config, load
@@ -149,7 +149,7 @@ def _figures_of_both(of_truth: End, of_prior: End, truth: np.ndarray) -> dict[st
     }
 
 
-def _search(target: GivenEcg, found: Guess) -> dict[str, Any]:
+def _search(target: GivenEcg, found: BeatGuess) -> dict[str, Any]:
     """What the search found."""
     section = target.heart.section
     return {

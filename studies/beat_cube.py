@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from cube_chains import Coordinates, Seen
+from cube_chains import CubeCoordinates, Seen
 
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.core.names import INDEPENDENT_ROWS, STANDARD_ELECTRODES
@@ -71,7 +71,7 @@ def columns_of(section: ImagingSettings, *some: str) -> np.ndarray:
     return np.array([names.index(name) for name in some])
 
 
-def coordinates_of(section: ImagingSettings) -> Coordinates:
+def coordinates_of(section: ImagingSettings) -> CubeCoordinates:
     """What is moved together."""
 
     def at(*some: str) -> np.ndarray:
@@ -83,7 +83,7 @@ def coordinates_of(section: ImagingSettings) -> Coordinates:
     places = [at(f"{site}_z", f"{site}_phi") for site in sites]
     whole = [at(*(f"{site}_{part}" for part in PARTS)) for site in sites]
     discrete = [at(f"{site}_{part}") for site in sites for part in ("side", "depth")]
-    return Coordinates(
+    return CubeCoordinates(
         smooth=at(*smooth),
         periodic=at(*(f"{site}_phi" for site in sites)),
         places=(*places, *places, *(at(name) for name in smooth)),
@@ -138,7 +138,7 @@ class GivenEcg:
     """Means of so many samples are known instead of each."""
 
     @cached_property
-    def coordinates(self) -> Coordinates:
+    def coordinates(self) -> CubeCoordinates:
         """What is moved together."""
         return coordinates_of(self.heart.section)
 

@@ -42,7 +42,7 @@ class Bank(NamedTuple):
 
 
 @dataclass
-class Guess:
+class BeatGuess:
     """A beat of the search."""
 
     point: np.ndarray
@@ -61,7 +61,7 @@ class Guess:
         return bool(np.sqrt(np.square(self.seen.residual).mean()) < FITS)
 
 
-def most_probable(target: GivenEcg, bank: Bank, rng: np.random.Generator) -> Guess:
+def most_probable(target: GivenEcg, bank: Bank, rng: np.random.Generator) -> BeatGuess:
     """The best beat that the search finds; it reads the ECG and the prior alone."""
     nothing = np.empty(0)
     order = np.argsort([-target.of(ecg, nothing).log_likelihood for ecg in bank.ecgs])
@@ -82,7 +82,7 @@ def most_probable(target: GivenEcg, bank: Bank, rng: np.random.Generator) -> Gue
     return min(guesses, key=lambda one: one.cost)
 
 
-def improve(target: GivenEcg, guess: Guess, n_steps: int, rng: np.random.Generator) -> int:
+def improve(target: GivenEcg, guess: BeatGuess, n_steps: int, rng: np.random.Generator) -> int:
     """Steps of the search, in place; how many until it fits or is given up."""
     for k in range(n_steps):
         before = guess.cost
@@ -95,11 +95,11 @@ def improve(target: GivenEcg, guess: Guess, n_steps: int, rng: np.random.Generat
     return n_steps
 
 
-def _guess(target: GivenEcg, point: np.ndarray) -> Guess:
-    return Guess(point.copy(), target.see(point))
+def _guess(target: GivenEcg, point: np.ndarray) -> BeatGuess:
+    return BeatGuess(point.copy(), target.see(point))
 
 
-def _step(target: GivenEcg, guess: Guess, near: Tangent) -> None:
+def _step(target: GivenEcg, guess: BeatGuess, near: Tangent) -> None:
     """A Gauss-Newton step within the cube, halved until it improves."""
     step, _ = _best_change(guess.point, guess.seen.residual, near)
     for factor in (1.0, 0.5, 0.2, 0.05):
@@ -107,7 +107,9 @@ def _step(target: GivenEcg, guess: Guess, near: Tangent) -> None:
             return
 
 
-def _try_elsewhere(target: GivenEcg, guess: Guess, near: Tangent, rng: np.random.Generator) -> None:
+def _try_elsewhere(
+    target: GivenEcg, guess: BeatGuess, near: Tangent, rng: np.random.Generator
+) -> None:
     """Other sites, patterns and conditions: the two most promising are taken if they improve."""
     trials = []
     for point in _trials(target, guess.point, rng):
@@ -119,7 +121,7 @@ def _try_elsewhere(target: GivenEcg, guess: Guess, near: Tangent, rng: np.random
             any(_accept(target, guess, _moved(point, near, part * step)) for part in (1.0, 0.3))
 
 
-def _accept(target: GivenEcg, guess: Guess, point: np.ndarray) -> bool:
+def _accept(target: GivenEcg, guess: BeatGuess, point: np.ndarray) -> bool:
     seen = target.see(point)
     if -seen.log_likelihood < guess.cost:
         guess.point, guess.seen = point, seen

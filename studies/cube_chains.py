@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Coordinates:
+class CubeCoordinates:
     """Which coordinates of the cube are moved together."""
 
     smooth: np.ndarray
@@ -54,7 +54,7 @@ class CubePosterior(Protocol):
     """A likelihood on the cube."""
 
     @property
-    def coordinates(self) -> Coordinates:
+    def coordinates(self) -> CubeCoordinates:
         """What is moved together."""
 
     def active(self, point: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from bayes_limit import Options, bank_of, beat_figures, end_of, stratified, summary
 from beat_cube import BeatHeart, CubePoint, GivenEcg, beat_at, names_of
-from beat_search_prior import KINDS, Guess, improve
-from cube_chains import Coordinates, Seen, r_hat, run_chains, tangent
+from beat_search_prior import KINDS, BeatGuess, improve
+from cube_chains import CubeCoordinates, Seen, r_hat, run_chains, tangent
 from helpers.heart import activated_patient
 from scipy.special import ndtr, ndtri
 from scipy.stats import chisquare
@@ -29,13 +29,13 @@ class NormalToy:
     matrix: np.ndarray
     data: np.ndarray
     noise: float
-    coordinates: Coordinates
+    coordinates: CubeCoordinates
 
     @classmethod
     def of(cls, truth: np.ndarray, noise: float, rng: np.random.Generator):
         matrix = np.array([[1.0, 0.6, 0.0], [0.3, -1.0, 0.8], [0.0, 0.5, 1.0], [0.7, 0.7, -0.7]])
         all_of_them = np.arange(3)
-        known = Coordinates(all_of_them, np.array([], int), tuple(all_of_them[:, None]), ())
+        known = CubeCoordinates(all_of_them, np.array([], int), tuple(all_of_them[:, None]), ())
         data = matrix @ truth + noise * rng.standard_normal(4)
         return cls(matrix, data, noise, known)
 
@@ -223,7 +223,7 @@ def test_chains_from_the_truth_stay_near_it_and_the_search_improves() -> None:
     assert np.abs(end.median - truth).mean() < 0.5
     moved = point.copy()
     moved[target.coordinates.smooth] = np.clip(point[target.coordinates.smooth] + 0.15, 0, 1)
-    guess = Guess(moved, target.see(moved))
+    guess = BeatGuess(moved, target.see(moved))
     first = guess.cost
     improve(target, guess, 2, rng)
     assert guess.cost < 0.2 * first
