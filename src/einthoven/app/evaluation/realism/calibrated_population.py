@@ -200,7 +200,7 @@ def _drawn(
     for number in kept.drawn(np.bincount(patient, weights), seeds):
         rows = np.flatnonzero(patient == number)
         own = weights[rows] / weights[rows].sum()
-        chosen.append(generator(*seeds, names[number], "calibrated").choice(rows, p=own))
+        chosen.append(int(generator(*seeds, names[number], "calibrated").choice(rows, p=own)))
     return np.array(chosen, int)
 
 
