@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         calibrated,
         median_difference,
     )
-    from einthoven.app.evaluation.realism.candidates import all_candidates
+    from einthoven.app.evaluation.realism.candidates import all_candidates, finished_patients
     from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
     from einthoven.app.run.plan import Plan
     from einthoven.base.config.calibrated import write_draws
@@ -52,11 +52,10 @@ def run(arguments: argparse.Namespace) -> None:
     config = config_of(arguments.config)
     choice = GroupChoice("", arguments.table, arguments.healthy, part=arguments.part)
     people = read_people([arguments.against], "people", choice).people
-    candidates = all_candidates(arguments.results, config, arguments.candidates, arguments.jobs)
-    kept = None
+    folders, kept = finished_patients(arguments.results), None
     if arguments.keep:
-        splits = Plan.of(config).splits
-        kept = Kept.share([splits[one.patient] for one in candidates], arguments.keep)
+        kept = Kept.of_run(Plan.of(config).splits, [f.name for f in folders], arguments.keep)
+    candidates = all_candidates(folders, config, arguments.candidates, arguments.jobs)
     found = calibrated(candidates, people, arguments.seed, kept)
     write_draws(arguments.to, found.draws)
     before, after = (median_difference(rows, people) for rows in (found.before, found.after))

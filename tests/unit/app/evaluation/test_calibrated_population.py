@@ -170,6 +170,13 @@ def test_each_split_keeps_its_share_and_at_least_one_patient():
             Kept.share(splits, n)
 
 
+def test_patients_that_are_not_of_the_config_cannot_be_kept():
+    splits = {"p0000": "train", "p0001": "val", "p0002": "test"}
+    assert Kept.of_run(splits, list(splits), 3).n.tolist() == [1, 1, 1]
+    with pytest.raises(BadInput, match="p0007: no virtual patient of this config"):
+        Kept.of_run(splits, ["p0000", "p0007"], 1)
+
+
 TIME = np.arange(-100.0, 500.0)
 
 

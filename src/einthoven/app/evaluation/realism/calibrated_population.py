@@ -15,7 +15,7 @@ Draws differ by chance. Of several the one is taken that a classifier distinguis
 people (Fuller 2009, Some Design Properties of a Rejective Sampling Procedure).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -101,6 +101,23 @@ class Kept:
         while kept.sum() > n:
             kept[np.argmin(np.where(kept > 1, wanted - kept, np.inf))] -= 1
         return cls(group, kept)
+
+    @classmethod
+    def of_run(cls, splits: Mapping[str, str], patients: Sequence[str], n: int) -> Self:
+        """Keep `n` of a run's patients, of each split the same share.
+
+        Args:
+            splits: virtual patient of the run's config -> its split. patients: those with ECGs.
+
+        Raises:
+            BadInput: as `share`, or a patient is none of the config's.
+        """
+        if others := [name for name in patients if name not in splits]:
+            raise BadInput(
+                f"{', '.join(others)}: no virtual patient of this config, which could be kept; "
+                "is it another run's config, or are these folders of an earlier one?"
+            )
+        return cls.share([splits[name] for name in patients], n)
 
     def weights(self, log_ratio: np.ndarray, patient: np.ndarray) -> np.ndarray:
         """Weights [candidate] with a sum for each patient, the probability that it is kept.

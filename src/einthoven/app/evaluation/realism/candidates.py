@@ -1,5 +1,6 @@
 """Other physiologies that a virtual patient could have, and the features of their ECGs."""
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,20 +46,29 @@ class Candidates:
     features: np.ndarray
 
 
-def all_candidates(
-    results: Path, config: Config, n_candidates: int, jobs: int = 1
-) -> list[Candidates]:
-    """`candidates_of` for all patients of a run, whose draws are those of the config.
-
-    Args:
-        results: folder with patients/. jobs: number of patients at a time.
+def finished_patients(results: Path) -> list[Path]:
+    """Folders of the patients of a run that have ECGs, by name.
 
     Raises:
-        BadInput: no patients there, or as `candidates_of`.
+        BadInput: there are none.
     """
     folders = sorted(path.parent for path in (results / "patients").glob("*/ecg.npz"))
     if not folders:
         raise BadInput(f"{results}: no patients/*/ecg.npz; finish the run first")
+    return folders
+
+
+def all_candidates(
+    folders: Sequence[Path], config: Config, n_candidates: int, jobs: int = 1
+) -> list[Candidates]:
+    """`candidates_of` for patients of a run, whose draws are those of the config.
+
+    Args:
+        folders: as `finished_patients`. jobs: number of patients at a time.
+
+    Raises:
+        BadInput: as `candidates_of`.
+    """
     one = partial(_of_folder, config=config, n_candidates=n_candidates)
     if jobs == 1:
         return [one(folder) for folder in track(folders, "candidates, patient")]
