@@ -228,6 +228,8 @@ def test_candidates_do_not_depend_on_the_draw_that_the_run_had(tmp_path, fields)
 def test_an_ecg_of_another_config_is_refused(tmp_path, fields):
     one, other = (config_with(draw, tmp_path) for draw in (0, 2))
     with pytest.raises(BadInput, match="differs by .* from that of its physiology in this config"):
-        candidates_of(finished(one), other, 1)
+        candidates_of(finished(one), other, 2)
+    with pytest.raises(BadInput, match="its draw, 2, is not among 1 candidates"):
+        candidates_of(finished(other), other, 1)
     with pytest.raises(BadInput, match=r"variation.people: false"):
         candidates_of(finished(one), validate({}), 1)

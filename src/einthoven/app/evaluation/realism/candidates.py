@@ -92,8 +92,8 @@ def candidates_of(patient: Patient, config: Config, n_candidates: int) -> Candid
         config: of the run. n_candidates: besides the first draw.
 
     Raises:
-        BadInput: a stage or the scenario is missing, people are not drawn, or the ECG is of another
-            config.
+        BadInput: a stage or the scenario is missing, people are not drawn, the patient's own draw
+            is not among the candidates, or the ECG is of another config.
     """
     if not config.variation.people:
         raise BadInput("variation.people: false; only people that are drawn have candidates")
@@ -107,6 +107,11 @@ def candidates_of(patient: Patient, config: Config, n_candidates: int) -> Candid
     sex, seed, own = sex_of(patient.name, config.cohort), config.variation.seed, 0
     if config.variation.people_draws:
         own = draw_of(config.variation.people_draws, patient.name)
+    if own > n_candidates:
+        raise BadInput(
+            f"{patient.name}: its draw, {own}, is not among {n_candidates} candidates; take at "
+            f"least {own}, or finish a run with variation.people_draws empty"
+        )
     first = _ventricles(simulator, person_of(config, patient.name), time)
     _raise_if_another(patient.name, ecg, first, time)
     rest = ecg - first
