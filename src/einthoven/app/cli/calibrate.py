@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(
         f"{len(found.after)} of {len(found.draws)} patients, {arguments.candidates} candidates "
         f"each, {len(people)} people: the median standardised difference of a feature is "
-        f"{after:.2f} ({before:.2f} before); in the median {np.median(found.effective):.0f} candidates "
-        "of a patient count. These people chose, so judge on others. "
+        f"{after:.2f} ({before:.2f} before); in the median {np.median(found.effective):.0f} "
+        "candidates of a patient count. These people chose, so judge on others. "
         f"Next: variation.people_draws: {arguments.to}"
     )
