@@ -25,8 +25,8 @@ class ReproductionSettings(Section):
     experiments: Annotated[list[ExperimentName], Field(min_length=1)] = [
         "differentiation", "neurons", "architecture", "noise", "lambda", "start"
     ]  # fmt: skip
-    """Experiments of Zhu 2025: figures 6, 7, 8, 9 and table III; `convergence` has fewer and more
-    steps, `start` random weights, as published, beside a wave at STRE's times."""
+    """Experiments of Zhu 2025: figures 6, 7, 8, 9 and table III; `start` has random weights, as
+    published, beside a wave at STRE's times; `convergence` both until the loss no longer falls."""
     repeats: Count = 10
     """Noises and seeds of the networks of Zhu 2025, each a job."""
     n_heart_nodes: Annotated[int, Field(ge=50, le=20_000)] = 1094

@@ -21,6 +21,7 @@ from einthoven.inverse.baselines.networks.collocation import (
 from einthoven.inverse.baselines.networks.differences import (
     time_derivative,
 )
+from einthoven.inverse.baselines.networks.fit import WINDOW, Recipe, has_converged, train
 from einthoven.inverse.baselines.networks.gauss_newton import (
     NetworkGaussNewton,
     NetworkResiduals,
@@ -276,6 +277,19 @@ def test_steps_as_1_over_k_end_at_the_solution_of_all_samples() -> None:
     expected = torch.linalg.lstsq(matrix, torch.cat([sample.y for sample in samples])).solution
     found = torch.cat([layer.weight[0], layer.bias])
     torch.testing.assert_close(found, expected[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_training_ends_where_the_loss_no_longer_falls(domain: SpaceTime) -> None:
+    falling = list(0.9 ** np.arange(2 * WINDOW))
+    flat = [1.0, 0.9] * WINDOW
+    assert has_converged(flat, 0.01) and not has_converged(falling, 0.01)
+    assert not has_converged(flat, 0.0) and not has_converged(flat[:-1], 0.01)
+    n = len(domain.surface.points)
+    transfer = np.full((3, n), 1 / n) + np.eye(3, n)
+    method = EandArn(architecture=NETWORKS["NN2"])
+    objective = method.objective(transfer, transfer @ np.zeros((n, len(domain.time))), domain)
+    recipe = Recipe(steps=3 * WINDOW, tolerance=1.0, n_points=20, n_instants=2)
+    assert train(objective, recipe, method.generator("train")) == 2 * WINDOW
 
 
 def test_symmetric_product_by_blocks() -> None:

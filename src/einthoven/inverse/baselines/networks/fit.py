@@ -6,6 +6,7 @@ which takes seconds with small batches of single points. Damped Gauss-Newton ste
 follow. They get shorter, so that the end depends on all samples and not on the last one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ V_WEIGHT = 0.25
 """Weight of v in the regression at the start: v has twice the range of u and follows from it."""
 REFRESH = 20
 """Number of steps between new densities of the collocation points."""
+WINDOW = 20
+"""Number of steps over which losses, each of another sample, are averaged."""
 HALVING = 2
 """Number of steps in which their length falls to a half; it starts at 1 and falls as 1/k."""
 
@@ -40,7 +43,10 @@ class Recipe:
     start_points: int = 4000
     """Points per Adam step."""
     steps: int = 20
-    """Number of Gauss-Newton steps."""
+    """Number of Gauss-Newton steps, at most."""
+    tolerance: float = 0.0
+    """The training has converged when the mean loss of `WINDOW` steps is less than this share below
+    that of the `WINDOW` steps before. 0: all steps are done."""
     n_points: int = 1200
     """Collocation points per step."""
     n_instants: int = 16
@@ -146,15 +152,31 @@ def regress(
         schedule.step()
 
 
-def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> None:
-    """Do Gauss-Newton steps on the total loss; the network of the objective is changed in place."""
+def train(objective: Objective, recipe: Recipe, generator: torch.Generator) -> int:
+    """Do Gauss-Newton steps on the total loss; return their number.
+
+    The network of the objective is changed in place.
+    """
     optimiser = NetworkGaussNewton(objective.network, recipe.memory)
     sampler = Sampler(objective.domain, generator)
+    seen: list[float] = []
     for step in track(range(recipe.steps), "Gauss-Newton"):
+        if has_converged(seen, recipe.tolerance):
+            break
         if step % REFRESH == 0:
             sampler.follow(evaluate(objective.network, objective.domain)[0], recipe.uniform)
         point, instants = sampler.points(recipe.n_points), sampler.instants(recipe.n_instants)
-        optimiser.step(CollocationSample(objective, point, instants), HALVING / (HALVING + step))
+        sample = CollocationSample(objective, point, instants)
+        seen.append(optimiser.step(sample, HALVING / (HALVING + step)))
+    return len(seen)
+
+
+def has_converged(seen: Sequence[float], tolerance: float) -> bool:
+    """Whether the losses seen so far have stopped to fall, see `Recipe.tolerance`."""
+    if not tolerance or len(seen) < 2 * WINDOW:
+        return False
+    last, before = sum(seen[-WINDOW:]), sum(seen[-2 * WINDOW : -WINDOW])
+    return last > (1 - tolerance) * before
 
 
 def losses(objective: Objective, generator: torch.Generator) -> tuple[float, float]:

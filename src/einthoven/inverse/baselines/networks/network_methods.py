@@ -87,10 +87,10 @@ class NetworkMethod(Method):
                 target = start_of(first / self.mv_per_unit, domain.time, self.model)
                 generator = self.generator("start")
                 regress(objective.network, domain, target, self.recipe, generator)
-            train(objective, self.recipe, self.generator("train"))
+            steps = train(objective, self.recipe, self.generator("train"))
             data, ep = losses(objective, self.generator("check"))
             u = evaluate(objective.network, domain)[0]
-        numbers = {"loss_data": data, "loss_ep": ep, "steps": float(self.recipe.steps)}
+        numbers = {"loss_data": data, "loss_ep": ep, "steps": float(steps)}
         diagnostics = Diagnostics(reg_weight=self.ep_weight, numbers=numbers)
         return Estimate(self.mv_per_unit * u, diagnostics)
 
