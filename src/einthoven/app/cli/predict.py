@@ -99,6 +99,9 @@ def _summary(found: "Prediction", name: str) -> str:
     if "expected" in check:
         expected = PredictedError(**check["expected"])
         stated += f"; angle error of the lead field: {expected.words('degrees')}"
+    if found.expected_ecg is not None:
+        expected = PredictedError(**found.expected_ecg).times(100)
+        stated += f"; relative error of the ECG: {expected.words('%')}"
     none = "none: no activation_*.npz beside the anatomy, and no coordinates to make one"
     scenarios = none if found.scenarios is None else ", ".join(found.scenarios)
     n = len(found.heart_grad)

@@ -17,6 +17,8 @@ from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
 
 SD = "sd_deg"
+ECG_SD = "ecg_sd_share"
+"""Norm of the ensemble's SD of a lead over that of the lead, mean over leads."""
 LEVEL = 0.90
 """Share of bodies whose error lies in the interval."""
 LEAST_BODIES, LEAST_CLASSES = 20, 2
@@ -32,6 +34,12 @@ class PredictedError(NamedTuple):
     is_known: bool
     """Whether the SD lies in the range of the bodies of the fit."""
 
+    def times(self, factor: float) -> Self:
+        """The error in another unit."""
+        return self._replace(
+            expected=factor * self.expected, low=factor * self.low, high=factor * self.high
+        )
+
     def words(self, unit: str) -> str:
         """The error in words, such as `expect 3.8 degrees, 3.0 to 6.1`."""
         words = f"expect {self.expected:.1f} {unit}, {self.low:.1f} to {self.high:.1f}"
@@ -45,8 +53,9 @@ class ErrorModel:
     Attributes:
         slope, intercept: log error = intercept + slope log SD.
         low, high: limits of residuals (log).
-        limits: measure of `OutOfDistributionCheck`, `sd_deg` among them -> largest of the bodies.
+        limits: measure of `OutOfDistributionCheck` -> largest of the bodies; the SD among them.
         about: number of bodies and classes, rank correlation, coverage.
+        sd: name of the measure that is the SD, `SD` for directions or `ECG_SD` for ECGs.
     """
 
     slope: float
@@ -55,12 +64,13 @@ class ErrorModel:
     high: float
     limits: Mapping[str, float]
     about: Mapping[str, Any]
+    sd: str = SD
 
     def at(self, sd: float) -> PredictedError:
         """The error at a mean SD, in the unit of the errors of the fit."""
         centre = self.intercept + self.slope * np.log(max(sd, 1e-9))
         expected, low, high = np.exp(centre + np.array([0.0, self.low, self.high])).tolist()
-        return PredictedError(expected, low, high, sd <= self.limits[SD])
+        return PredictedError(expected, low, high, sd <= self.limits[self.sd])
 
     def to_json(self) -> dict[str, Any]:
         """Entry `error` of uncertainty.json."""
@@ -68,7 +78,7 @@ class ErrorModel:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], path: str) -> Self:
-        """Inverse of `to_json`.
+        """Inverse of `to_json`; `path` names the file and the entry.
 
         Raises:
             BadInput: keys that are missing, or no such numbers.
@@ -77,29 +87,35 @@ class ErrorModel:
             numbers = {key: float(found[key]) for key in ("slope", "intercept", "low", "high")}
             limits = {key: float(value) for key, value in found["limits"].items()}
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            raise BadInput(f"{path}: error: not an error model ({problem})") from problem
-        if SD not in limits:
-            raise BadInput(f"{path}: error: limits: {SD} is missing")
+            raise BadInput(f"{path}: not an error model ({problem})") from problem
+        sd = str(found.get("sd", SD))
+        if sd not in limits:
+            raise BadInput(f"{path}: limits: {sd} is missing")
         if not np.isfinite([*numbers.values(), *limits.values()]).all() or numbers["slope"] <= 0:
-            raise BadInput(f"{path}: error: not finite, or an error that falls with the SD")
-        return cls(**numbers, limits=limits, about=dict(found.get("about", {})))
+            raise BadInput(f"{path}: not finite, or an error that falls with the SD")
+        return cls(**numbers, limits=limits, about=dict(found.get("about", {})), sd=sd)
 
     @classmethod
     def fit(
-        cls, measures: Mapping[str, np.ndarray], errors: np.ndarray, classes: np.ndarray
+        cls,
+        measures: Mapping[str, np.ndarray],
+        errors: np.ndarray,
+        classes: np.ndarray,
+        sd: str = SD,
     ) -> Self:
         """Fit bodies that no network learned from.
 
         Args:
-            measures: measure -> [body], `sd_deg` among them, the mean SD of the ensemble.
+            measures: measure -> [body], `sd` among them.
             errors: [body] true ones.
             classes: [body] names; the line that judges a body knows none of its class.
+            sd: name of the measure that is the SD.
 
         Raises:
             BadInput: fewer than `LEAST_BODIES` or `LEAST_CLASSES`, values that are not positive, or
                 errors that do not rise with the SD.
         """
-        sds, names = np.asarray(measures[SD], float), np.unique(classes)
+        sds, names = np.asarray(measures[sd], float), np.unique(classes)
         if len(sds) < LEAST_BODIES or len(names) < LEAST_CLASSES:
             raise BadInput(f"error model: {len(sds)} bodies of {len(names)} classes; at least "
                            f"{LEAST_BODIES} of {LEAST_CLASSES} are needed")  # fmt: skip
@@ -120,7 +136,7 @@ class ErrorModel:
                  "rank_correlation": float(spearmanr(x, y).statistic),
                  "coverage_left_out": _coverage_left_out(residuals, classes)}  # fmt: skip
         limits = {key: float(np.max(values)) for key, values in measures.items()}
-        return cls(float(slope), float(intercept), low, high, limits, about)
+        return cls(float(slope), float(intercept), low, high, limits, about, sd)
 
 
 def _limits(residuals: np.ndarray) -> tuple[float, float]:

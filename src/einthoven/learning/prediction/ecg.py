@@ -15,6 +15,12 @@ from einthoven.learning.prediction.torso_fields import TorsoWithoutHeart
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 
 
+def ecg_sd_share(ecg: np.ndarray, ecg_sd: np.ndarray) -> float:
+    """`predicted_error.ECG_SD` of ECGs [scenario, lead, time] mV and their SD."""
+    length = np.maximum(np.linalg.norm(ecg, axis=-1), np.finfo(np.float32).tiny)
+    return float((np.linalg.norm(ecg_sd, axis=-1) / length).mean())
+
+
 def with_ecg(
     prediction: Prediction,
     patient: Patient,
@@ -24,7 +30,8 @@ def with_ecg(
     """The prediction with the ECGs from its gradients; arguments as for `simulate_ecg`.
 
     With the gradients of the members of an ensemble it also has the SD of the ECG: ECGs are linear
-    in the gradients, so it is the SD of the members' ECGs. P waves are by the torso without heart.
+    in the gradients, so it is the SD of the members' ECGs; and the error to expect of the ECG, if
+    the ensemble knows it. P waves are by the torso without heart.
     """
     names, points = (prediction.needed(f"electrode_{key}") for key in ("names", "points"))
     # the networks know the ventricles; the atria lie in the torso, which is solved once for all
@@ -41,8 +48,11 @@ def with_ecg(
         nine = [names.tolist().index(name) for name in STANDARD_ELECTRODES]
         members = [ecg_of(nine, each).ecg for each in prediction.member_grad]
         ecg_sd = np.std(members, axis=0, ddof=1)
+    model = prediction.ecg_error
+    stated = model and ecg_sd is not None and model.at(ecg_sd_share(ecg.ecg, ecg_sd))
     return replace(
         prediction,
+        expected_ecg=stated._asdict() if stated else None,
         potential=ecg.electrode_potential,
         ecg=ecg.ecg,
         ecg_sd=ecg_sd,

@@ -86,8 +86,10 @@ def write_prediction(prediction: Prediction, patient: Patient, to: Path) -> None
     """
     step("writing and drawing")
     prediction.save(to / "prediction.npz")
-    check = prediction.out_of_distribution or {}
-    write_json(to / "out_of_distribution.json", check | {"patient": patient.name})
+    check = (prediction.out_of_distribution or {}) | {"patient": patient.name}
+    if prediction.expected_ecg is not None:
+        check["expected_ecg"] = prediction.expected_ecg
+    write_json(to / "out_of_distribution.json", check)
     figures: dict[str, Any] = {}
     if prediction.ecg is not None:
         time, method = prediction.needed("time"), str(prediction.about["model"])

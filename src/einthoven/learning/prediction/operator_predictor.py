@@ -83,6 +83,7 @@ class OperatorPredictor:
             },
             n_members=len(self.operator.networks),
             out_of_distribution=check.to_json(),
+            ecg_error=self.operator.ecg_error,
             about={"patient": patient.name, "model": "operator", "n_points": len(heart.points),
                    "threads": machine.n_threads},
         )  # fmt: skip

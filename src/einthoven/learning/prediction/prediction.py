@@ -8,6 +8,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
+from einthoven.base.metrics.predicted_error import ErrorModel
 from einthoven.data.patient.anatomy import Electrodes
 
 ARRAYS = {"heart_grad": "heart_grad", "field_grad": "field_grad",
@@ -16,6 +17,8 @@ ARRAYS = {"heart_grad": "heart_grad", "field_grad": "field_grad",
           "electrode_names": "electrode_names", "electrode_points": "electrode_points",
           "time": "time", "heart_sd_deg": "heart_sd_deg", "latent": "latent"}  # fmt: skip
 """Names in the file -> fields."""
+OF_ALL = ("n_members", "out_of_distribution", "expected_ecg")
+"""Attributes of the file that are fields."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,6 +48,9 @@ class Prediction:
     member_grad: np.ndarray | None = None
     """[member, electrode, heart cell, 3] kOhm/mm of the nine electrodes of the 12-lead ECG:
     gradients about the mean whose SD is the calibrated one. Not saved."""
+    ecg_error: ErrorModel | None = None
+    """Error of ECGs to expect by the SD of the ensemble. Not saved; what it says is, see
+    `expected_ecg`."""
     latent: np.ndarray | None = None
     """[latent] the code that was used."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -52,7 +58,9 @@ class Prediction:
     n_members: int = 1
     """Number of members of the ensemble."""
     out_of_distribution: dict[str, Any] | None = None
-    """The check of an imported patient as JSON."""
+    """The check of a patient as JSON."""
+    expected_ecg: dict[str, Any] | None = None
+    """`PredictedError` of the relative l2 error of all ECGs as a dictionary."""
     about: dict[str, Any] = field(default_factory=dict)
     """Patient, encoder, model, threads ..."""
 
@@ -61,7 +69,7 @@ class Prediction:
         arrays = {name: getattr(self, key) for name, key in ARRAYS.items()}
         given = {name: values for name, values in arrays.items() if values is not None}
         save_arrays(path, given, n_members=self.n_members,
-                    out_of_distribution=self.out_of_distribution,
+                    out_of_distribution=self.out_of_distribution, expected_ecg=self.expected_ecg,
                     **self.seconds, **self.about)  # fmt: skip
 
     @classmethod
@@ -74,7 +82,7 @@ class Prediction:
         found = load_arrays(path, ["heart_grad", "electrode_names"])
         attrs = dict(found.attrs)
         known: dict[str, Any] = {key: found[name] for name, key in ARRAYS.items() if name in found}
-        known |= {k: attrs.pop(k) for k in ("n_members", "out_of_distribution") if k in attrs}
+        known |= {k: attrs.pop(k) for k in OF_ALL if k in attrs}
         seconds = {k: attrs.pop(k) for k in list(attrs) if k.startswith("seconds_")}
         return cls(**known, seconds=seconds, about=attrs)
 

@@ -53,6 +53,8 @@ class Calibration(NamedTuple):
     """Factor on the SD of ECGs; equals `factor` if it was not fitted."""
     error: ErrorModel | None = None
     """Error to expect by the SD, if it was fitted to bodies with known errors."""
+    ecg_error: ErrorModel | None = None
+    """Likewise of the ECG, relative l2, by `ECG_SD`."""
 
 
 def read_calibration(path: str | Path, n_members: int) -> Calibration:
@@ -69,8 +71,12 @@ def read_calibration(path: str | Path, n_members: int) -> Calibration:
         )
     factors = {"factor": found["factor"], "ecg_factor": found.get("ecg_factor", found["factor"])}
     checked = {key: between(f"{path}: {key}", f, 1e-3, 1e3) for key, f in factors.items()}
-    error = ErrorModel.from_json(found["error"], str(path)) if "error" in found else None
-    return Calibration(sd_deg=found["sd_deg"], **checked, error=error)
+    models = {
+        key: ErrorModel.from_json(found[key], f"{path}: {key}")
+        for key in ("error", "ecg_error")
+        if key in found
+    }
+    return Calibration(sd_deg=found["sd_deg"], **checked, **models)
 
 
 def calibration_of(pairs: Iterable[ErrorAndSd], n_members: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
-from einthoven.base.metrics.predicted_error import LEVEL, ErrorModel, PredictedError
+from einthoven.base.metrics.predicted_error import ECG_SD, LEVEL, ErrorModel, PredictedError
 
 SCATTER = 0.2
 
@@ -63,6 +63,20 @@ def test_it_goes_through_json_and_gives_the_limits_of_a_check():
     assert "expected" not in body.with_sd(2.0, 3.0).to_json()
 
 
+def test_the_error_of_an_ecg_goes_by_its_own_sd():
+    measures, errors, classes = bodies()
+    of_ecg = {ECG_SD: measures["sd_deg"] / 50}
+    found = ErrorModel.fit(of_ecg, errors / 100, classes, ECG_SD)
+    again = ErrorModel.from_json(json.loads(json.dumps(found.to_json())), "file")
+    assert again == found and again.limits.keys() == {ECG_SD}
+    usual = ErrorModel.fit(measures, errors, classes)
+    percent = again.at(2.0 / 50).times(100)
+    np.testing.assert_allclose(percent[:3], usual.at(2.0)[:3], rtol=1e-9)
+    assert not again.at(1.0).is_known
+    with pytest.raises(BadInput, match="ecg_sd_share is missing"):
+        ErrorModel.from_json(found.to_json() | {"limits": usual.limits}, "file")
+
+
 def test_words_say_what_is_expected():
     assert PredictedError(3.84, 3.0, 6.06, True).words("degrees") == (
         "expect 3.8 degrees, 3.0 to 6.1"
@@ -93,4 +107,4 @@ WRONG = {
 def test_damaged_files_are_refused(key):
     found = ErrorModel.fit(*bodies(40)).to_json() | {key: WRONG[key]}
     with pytest.raises(BadInput, match=r"uncertainty.json: error: "):
-        ErrorModel.from_json(found, "uncertainty.json")
+        ErrorModel.from_json(found, "uncertainty.json: error")

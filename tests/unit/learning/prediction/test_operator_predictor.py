@@ -19,6 +19,7 @@ from einthoven.base.config.models import EcgSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.tags import Surface, Tissue
+from einthoven.base.metrics.predicted_error import ECG_SD, ErrorModel
 from einthoven.data.patient.anatomy import Anatomy
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
@@ -27,6 +28,7 @@ from einthoven.data.patient.stages import Activation, Fibers
 from einthoven.learning.prediction.ecg import with_ecg
 from einthoven.learning.prediction.new_patient import BodyEcgs, moved_heart
 from einthoven.learning.prediction.operator_predictor import OperatorPredictor
+from einthoven.learning.prediction.prediction import Prediction
 from einthoven.learning.prediction.pretrained import PackedOperator
 from einthoven.learning.prediction.solved_check import spread_electrodes
 from einthoven.learning.prediction.torchscript import export_operator
@@ -194,6 +196,25 @@ def test_the_stated_ecg_is_that_of_members_whose_spread_is_the_stated_one():
     assert_near(np.mean(alone, axis=0), found.ecg, 1e-3)
     assert_near(found.ecg_sd, np.std(alone, axis=0, ddof=1), 1e-3)
     assert found.ecg_sd.max() > 0
+
+
+def test_the_error_of_the_ecg_is_stated_by_its_spread(tmp_path):
+    settings = SimulationSettings(
+        EcgSettings(duration_ms=100.0, dt_ms=5.0),
+        SIGMA,
+        RepolarisationSettings(field="homogeneous"),
+    )
+    model = ErrorModel(1.0, np.log(2.0), -0.5, 0.5, {ECG_SD: 9.0}, {}, ECG_SD)
+    known = replace(operator(), ecg_error=model)
+    found = OperatorPredictor(known).predict(patient(), electrodes(), SIGMA)
+    found = with_ecg(found, patient(), list(patient().activations.values()), settings)
+    sd, size = (np.linalg.norm(x, axis=-1) for x in (found.ecg_sd, found.ecg))
+    assert found.expected_ecg["expected"] == pytest.approx(2 * (sd / size).mean(), rel=1e-6)
+    found.save(tmp_path / "prediction.npz")
+    assert Prediction.load(tmp_path / "prediction.npz").expected_ecg == found.expected_ecg
+    alone = with_ecg(replace(found, member_grad=None), patient(),
+                     list(patient().activations.values()), settings)  # fmt: skip
+    assert alone.expected_ecg is None
 
 
 def test_the_p_wave_of_a_prediction_is_by_the_torso_and_has_no_spread(monkeypatch):

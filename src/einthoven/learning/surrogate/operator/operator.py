@@ -118,6 +118,7 @@ class OperatorEnsemble:
         usual_sd_deg: mean calibrated SD of validation patients, if known.
         ecg_factor: likewise, on the SD of ECGs.
         error: the error to expect by the SD, if known.
+        ecg_error: likewise, of ECGs.
     """
 
     networks: tuple[IncidentOperator, ...]
@@ -126,6 +127,7 @@ class OperatorEnsemble:
     usual_sd_deg: float = math.nan
     ecg_factor: float = 1.0
     error: ErrorModel | None = None
+    ecg_error: ErrorModel | None = None
 
     @classmethod
     def load(cls, files: Iterable[str | Path], uncertainty: str | Path | None = None) -> Self:
