@@ -21,6 +21,7 @@ import numpy as np
 from body_classes import CLASSES
 
 from einthoven.base.config import load
+from einthoven.base.config.electrophysiology import RepolarisationSettings
 from einthoven.base.config.models import Config
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.core.log import track
@@ -49,8 +50,9 @@ def row(model: Pretrained, patient: Patient, config: Config, kind: str) -> dict[
     share = patient.heart.volumes / patient.heart.volumes.sum()
     angle = float((angular_error_deg(found.heart_grad, true) * share).sum(axis=1).mean())
     values = (found.out_of_distribution or {})["values"]
-    beats = list(patient.activations.values())
-    seen = with_ecg(found, patient, beats, SimulationSettings.of(config, sigma))
+    durations = RepolarisationSettings.model_validate(patient.ecg.settings or {})  # as drawn
+    settings = SimulationSettings(config.ecg, sigma, durations)
+    seen = with_ecg(found, patient, list(patient.activations.values()), settings)
     ecg, sd = seen.needed("ecg"), seen.needed("ecg_sd")
     measures = {key: values[key] for key in MEASURES} | {ECG_SD: ecg_sd_share(ecg, sd)}
     error = float(rel_l2(ecg, patient.ecg.ecg).mean())
