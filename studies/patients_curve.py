@@ -33,7 +33,7 @@ SIZES = (25, 50, 100, 200)
 SEED = 1
 
 
-class Kind(NamedTuple):
+class CurveNetwork(NamedTuple):
     """A network of the curve."""
 
     trained_as: str
@@ -45,8 +45,8 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "theirs": Kind(PUBLISHED, "mlp", "published network", "s--"),
-    "ours": Kind(WHOLE, "refraction", "refraction model", "o-"),
+    "theirs": CurveNetwork(PUBLISHED, "mlp", "published network", "s--"),
+    "ours": CurveNetwork(WHOLE, "refraction", "refraction model", "o-"),
 }
 
 

@@ -71,12 +71,11 @@ def read_calibration(path: str | Path, n_members: int) -> Calibration:
         )
     factors = {"factor": found["factor"], "ecg_factor": found.get("ecg_factor", found["factor"])}
     checked = {key: between(f"{path}: {key}", f, 1e-3, 1e3) for key, f in factors.items()}
-    models = {
-        key: ErrorModel.from_json(found[key], f"{path}: {key}")
+    angle, ecg = (
+        ErrorModel.from_json(found[key], f"{path}: {key}") if key in found else None
         for key in ("error", "ecg_error")
-        if key in found
-    }
-    return Calibration(sd_deg=found["sd_deg"], **checked, **models)
+    )
+    return Calibration(sd_deg=found["sd_deg"], **checked, error=angle, ecg_error=ecg)
 
 
 def calibration_of(pairs: Iterable[ErrorAndSd], n_members: int) -> dict[str, Any]:
