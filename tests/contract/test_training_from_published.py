@@ -59,7 +59,8 @@ def run(tmp_path_factory):
 
 def test_tutorial_of_training(run, monkeypatch):
     monkeypatch.chdir(run)
-    found = run_tutorial("training")
+    # a few steps of training differ between processors; SDs over two patients by a fifth
+    found = run_tutorial("training", relative=0.3)
     curve = [row["loss"] for row in found["curve"]]
     assert curve[-1] < 0.5 * curve[0]
     assert set(found["scores"]["per_patient"]) == {"p0002", "p0005"}

@@ -131,7 +131,8 @@ def test_gradients_sd_and_check_are_those_of_the_model(predicted, patient, shipp
     np.testing.assert_allclose(out["heart_grad"], grad, rtol=0, atol=1e-5 * np.abs(grad).max())
     np.testing.assert_allclose(out["heart_sd_deg"], sd, rtol=1e-3)
     check = out.attrs["out_of_distribution"]
-    assert read_json(predicted / "out_of_distribution.json") == check | {"patient": "p0500"}
+    stated = {"patient": "p0500", "expected_ecg": out.attrs["expected_ecg"]}
+    assert read_json(predicted / "out_of_distribution.json") == check | stated
     assert check["values"]["sd_deg"] == pytest.approx(sd.mean(), rel=1e-4)
 
 
