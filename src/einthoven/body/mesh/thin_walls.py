@@ -1,9 +1,9 @@
 """Nodes inside thin walls: no edge of the muscle joins two points of its surface through it.
 
-Fibres and coordinates follow from harmonic functions that are constant on each surface. In a cell
-with all four nodes on surfaces these are whatever the surfaces say: their gradients, hence the
-fibres, are wrong there. In the right ventricle such cells are common (a fifth of the muscle of a
-2.2 mm mesh, two fifths at 4 mm), and they are most of the error of an ECG on such meshes
+Fibres rotate by a right angle through a wall. In a cell with all nodes on surfaces one fibre stands
+for the whole wall, and the harmonic functions that fibres follow from are known there at surfaces
+only. In the right ventricle such cells are common (a fifth of the muscle of a 2.2 mm mesh, two
+fifths at 4 mm). They are the largest error of an ECG on such meshes beside that of the random tree
 (docs/studies/2026-11-26-resolution.md).
 """
 
