@@ -1,15 +1,15 @@
 """From surfaces to a predicted 12-lead ECG: seconds of `einthoven predict`, one process a patient.
 
-    python benchmarks/predict.py (--sample | FOLDER ...) [--bare] [--json OUT]
+    python benchmarks/predict.py (--sample | FOLDER ...) [--bare] [--fine] [--json OUT]
 
 FOLDERs hold an anatomy.npz each, as `einthoven import` or the workflow wrote it; what else lies
 there is not used. --sample: the patient that comes with the package. Each is predicted by the
 shipped model for the nine electrodes of the ECG and a grid of 100, in a process of its own, so that
 the start of Python, imports, and the compiling that numba does are in the time; `--bare` hides
-gmsh and PETSc from it, as where they are not installed. `seconds_to_ecg` is the mean of processor
-seconds over the patients; on idle cores wall time is that without threads. `patients` has for each
-both times, the steps that the command tells, whether the model knows such a heart, and the ECG's
-peak in mV.
+gmsh and PETSc from it, as where they are not installed; `--fine` is that of the command.
+`seconds_to_ecg` is the mean of processor seconds over the patients; on idle cores wall time is that
+without threads. `patients` has for each both times, the steps that the command tells, whether the
+model knows such a heart, and the ECG's peak in mV.
 """
 
 import argparse
@@ -39,7 +39,7 @@ for name in {HIDDEN}:
 COMMAND = "import sys\nfrom einthoven.app.cli import main\nsys.exit(main(sys.argv[1:]))"
 
 
-def measured(folder: Path, bare: bool) -> dict[str, Any]:
+def measured(folder: Path, bare: bool, fine: bool = False) -> dict[str, Any]:
     """Times of one patient, and what the command said of it.
 
     Raises:
@@ -54,6 +54,7 @@ def measured(folder: Path, bare: bool) -> dict[str, Any]:
             raise BadInput(f"{folder}: no anatomy.npz ({error.strerror})") from error
         code = (WITHOUT if bare else "") + COMMAND
         command = [sys.executable, "-c", code, "predict", str(alone), "--to", str(to)]
+        command += ["--fine"] if fine else []
         before, start = os.times(), time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         wall, after = time.perf_counter() - start, os.times()
@@ -80,6 +81,7 @@ def main() -> None:
     add("folders", metavar="FOLDER", type=Path, nargs="*")
     add("--sample", action="store_true", help="the patient that comes with the package")
     add("--bare", action="store_true", help="as where the extra [solve] is not installed")
+    add("--fine", action="store_true", help="halve long edges of the muscle")
     add("--json", type=Path)
     options = parser.parse_args()
     folders = [*([sample("patient")] if options.sample else []), *options.folders]
@@ -88,7 +90,7 @@ def main() -> None:
     patients = {}
     try:
         for folder in track(folders, "predict"):
-            patients[folder.name] = row = measured(folder, options.bare)
+            patients[folder.name] = row = measured(folder, options.bare, options.fine)
             print(folder.name, row, flush=True)
     except BadInput as error:
         sys.exit(f"predict: {error}")
@@ -96,7 +98,7 @@ def main() -> None:
     print(f"seconds_to_ecg: {seconds:.1f}")
     if options.json:
         write_json(options.json, {"seconds_to_ecg": seconds, "bare": options.bare,
-                                  "patients": patients})  # fmt: skip
+                                  "fine": options.fine, "patients": patients})  # fmt: skip
 
 
 if __name__ == "__main__":

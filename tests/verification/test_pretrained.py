@@ -14,15 +14,18 @@ from helpers.fem import bare_heart
 from helpers.pretrained import COARSE, write_run
 
 from einthoven.app.cli import main
+from einthoven.base.config.load import load
 from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, read_json
+from einthoven.base.core.tags import Surface
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck, hotelling_limit
 from einthoven.body.anatomy.body import build_anatomy
 from einthoven.body.anatomy.population.cohort import draw_patient
 from einthoven.data.patient.anatomy import Electrodes, Pose
 from einthoven.data.patient.patient import Patient
+from einthoven.learning.prediction.prepare import prepared
 from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
 from einthoven.learning.prediction.torchscript import ABOUT_FILE
 from einthoven.learning.samples.sdf import sdf_samples
@@ -134,6 +137,21 @@ def test_gradients_sd_and_check_are_those_of_the_model(predicted, patient, shipp
     stated = {"patient": "p0500", "expected_ecg": out.attrs["expected_ecg"]}
     assert read_json(predicted / "out_of_distribution.json") == check | stated
     assert check["values"]["sd_deg"] == pytest.approx(sd.mean(), rel=1e-4)
+
+
+def test_a_tree_without_a_mesh_is_attached_to_a_new_one(predicted, config, tmp_path):
+    source, to = tmp_path / "source", tmp_path / "to"
+    source.mkdir()
+    for stage in ("anatomy", "purkinje"):
+        shutil.copyfile(predicted / f"{stage}.npz", source / f"{stage}.npz")
+    made = prepared(source, to, load(config), ("mesh", "fibers"), fine=True).patient
+    before, tree = Patient.open(predicted), Patient.open(to).purkinje
+    assert len(made.heart.cells) > 2 * len(before.heart.cells)
+    assert np.array_equal(tree.tree_points, before.purkinje.tree_points)
+    ends = made.heart.surface_nodes(Surface.LV_ENDO)
+    assert np.isin(tree.pmj_nodes[tree.pmj_side < 0], ends).all()
+    times = made.activation("sinus").activation_time
+    assert times.max() == pytest.approx(before.activation("sinus").activation_time.max(), rel=0.15)
 
 
 def test_electrodes_of_a_file_are_moved_onto_the_skin_or_refused(predicted, tmp_path, capsys):

@@ -36,6 +36,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="number of electrodes of the grid on the skin",
     )
     add("--posterior", action="store_true", help="also V7 to V9, placed by rules on the back")
+    add(
+        "--fine",
+        action="store_true",
+        help="halve edges of the muscle above 3 mm in a new mesh: twice the time, a mesh of 4 mm "
+        "gives nearly the ECG of 2.2 mm",
+    )
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
         "model's training")  # fmt: skip
@@ -65,7 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     model, to = Pretrained.load(arguments.model or SHIPPED), arguments.to
     config = load(arguments.config) if arguments.config else model.config
-    made = prepared(arguments.source, to, config, model.stages, arguments.patient)
+    made = prepared(
+        arguments.source, to, config, model.stages, arguments.patient, fine=arguments.fine
+    )
     chosen = arguments.grid, arguments.electrodes, arguments.posterior
     electrodes = chosen_electrodes(made.patient.anatomy, *chosen)
     machine = Machine(n_threads=arguments.threads)

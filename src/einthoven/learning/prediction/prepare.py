@@ -1,9 +1,11 @@
 """Preparation of a patient for a prediction: read its folder, and make missing stages."""
 
+import math
 import shutil
 import time as clock
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +26,18 @@ from einthoven.body.imported.sheet import ImportSheet, Row
 from einthoven.body.imported.sites import on_skin
 from einthoven.body.mesh.lattice import lattice_mesh
 from einthoven.body.mesh.tetrahedra import tetrahedralise
+from einthoven.body.mesh.thin_walls import with_inner_nodes, with_short_edges
 from einthoven.data.patient.anatomy import Anatomy, Electrodes
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.samples.sdf import sdf_samples
-from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.electrophysiology.purkinje.tree import attached, grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 LATTICE_EDGE_MM = 2.6
 """Coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
-
-
+FINE_MM = 3.0
+"""Longer edges of the muscle are halved where a fine mesh is wanted."""
 TAKEN_ALONG = ("anatomy.npz", "mesh.npz", "fibers.npz", "sdf.npz", "purkinje.npz",
                "activation_*.npz")  # fmt: skip
 """Stage files that a prediction needs, or leaves beside its own."""
@@ -55,13 +58,19 @@ class Prepared:
 
 
 def prepared(
-    source: Path, to: Path, config: Config, stages: Collection[str], name: str | None = None
+    source: Path,
+    to: Path,
+    config: Config,
+    stages: Collection[str],
+    name: str | None = None,
+    fine: bool = False,
 ) -> Prepared:
     """Read a stage folder, or import a patient of a sheet; make missing stages.
 
     Missing mesh, fibres and activation are made as for a virtual patient: activation in the
     scenarios of section `ecg`, with the speeds of the config or those in the sheet. No activation
-    is made without ventricular coordinates.
+    is made without ventricular coordinates. A new mesh has a node inside every wall; a Purkinje
+    tree that is there without a mesh is attached to it.
 
     Args:
         source: results/patients/{patient}, a folder written by `einthoven import`, or a sheet.
@@ -69,6 +78,7 @@ def prepared(
         config: settings for new stages.
         stages: stages to make beside the activation (`Pretrained.stages`).
         name: patient of the sheet.
+        fine: whether edges of a new mesh that are longer than `FINE_MM` are halved.
 
     Raises:
         BadInput: a file is missing or wrong, fibres are missing and cannot be made here, or `to`
@@ -85,13 +95,14 @@ def prepared(
     elif to.is_dir() and (other := _other_patient(source, to)):
         raise BadInput(f"{to}: has files of {other}; give another folder with --to")
     found = Patient.open(source)
-    for stage, make in MAKERS.items():
+    _take_along(source, to)
+    makers = MAKERS | {"mesh": partial(_mesh, longest_mm=FINE_MM)} if fine else MAKERS
+    for stage, make in makers.items():
         if stage in (*stages, *FOR_THE_ECG) and not _known(found, stage):
             start = clock.perf_counter()
             step(f"{found.name}: {stage}")
             found = make(found, config, to)
             seconds[f"seconds_{stage}"] = clock.perf_counter() - start
-    _take_along(source, to)
     for activation in (found.activations if found.has("activations") else {}).values():
         if len(activation.activation_time) != len(found.heart.points):
             raise BadInput(
@@ -188,8 +199,12 @@ def _known(patient: Patient, stage: str) -> bool:
     return True
 
 
-def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
-    """Mesh of the body; without a mesher, of the muscle alone, which is sufficient for a model."""
+def _mesh(patient: Patient, config: Config, to: Path, longest_mm: float = math.inf) -> Patient:
+    """Mesh of the body; without a mesher, of the muscle alone, which is sufficient for a model.
+
+    Edges of the muscle that are longer than `longest_mm` or cross a wall are halved. A tree of
+    another mesh is attached to this one.
+    """
     anatomy = patient.anatomy
     refined = anatomy.site_points[: len(STANDARD_ELECTRODES)]
     try:
@@ -199,8 +214,14 @@ def _mesh(patient: Patient, config: Config, to: Path) -> Patient:
         frame = anatomy.heart_rotation, anatomy.heart_origin
         edge_mm = min(LATTICE_EDGE_MM, config.mesh.heart_edge_mm)
         mesh = lattice_mesh(anatomy.surfaces, frame, edge_mm, patient.name)
+    mesh = with_inner_nodes(with_short_edges(mesh, longest_mm))
     mesh.save(to / "mesh.npz")
-    return patient.with_stages(mesh)
+    found = patient.with_stages(mesh)
+    if not patient.has("purkinje"):
+        return found
+    tree = attached(patient.purkinje, found.heart)
+    tree.save(to / "purkinje.npz")
+    return found.with_stages(tree)
 
 
 def _fibers(patient: Patient, config: Config, to: Path) -> Patient:

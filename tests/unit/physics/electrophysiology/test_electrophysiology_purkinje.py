@@ -7,11 +7,17 @@ from helpers.heart import activated_patient
 from einthoven.base.config.electrophysiology import EarlySiteSettings, PurkinjeSettings
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.tags import Surface
+from einthoven.body.mesh.thin_walls import with_short_edges
+from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.growth import Root, grow
 from einthoven.physics.electrophysiology.purkinje.paths import first_arrival
 from einthoven.physics.electrophysiology.purkinje.purkinje_network import JunctionDelays, Network
-from einthoven.physics.electrophysiology.purkinje.tree import coverage_gap, grow_tree
+from einthoven.physics.electrophysiology.purkinje.tree import (
+    attached,
+    coverage_gap,
+    grow_tree,
+)
 
 SIDES = {-1: Surface.LV_ENDO, 1: Surface.RV_ENDO}
 
@@ -194,6 +200,26 @@ def test_without_trees_the_sites_are_the_junctions(patient):
     np.testing.assert_allclose(
         np.sort(patient.heart.points[sites.pmj_nodes], axis=0), np.sort(sites.tree_points, axis=0)
     )
+
+
+def test_a_tree_attached_to_its_own_mesh_is_the_same(patient, tree, small):
+    for one in (tree, small, grow_tree(patient, BOTH_WALLS)):
+        again = attached(one, patient.heart)
+        for name in ("pmj_nodes", "pmj_side"):
+            assert np.array_equal(getattr(again, name), getattr(one, name))
+        assert again.pmj_times == pytest.approx(one.pmj_times, abs=1e-9)
+
+
+def test_a_tree_attached_to_a_finer_mesh_meets_it_nearby_at_the_same_times(patient, tree):
+    heart = Heart.from_mesh(with_short_edges(patient.mesh, 0.0))
+    found = attached(tree, heart)
+    assert np.array_equal(found.tree_points, tree.tree_points)
+    for side, tag in SIDES.items():
+        own, old = found.pmj_side == side, tree.pmj_side == side
+        assert np.isin(found.pmj_nodes[own], heart.surface_nodes(tag)).all()
+        assert own.sum() > old.sum()  # ends that shared a node need not any more
+        assert found.pmj_times[own].min() == pytest.approx(tree.pmj_times[old].min())
+        assert found.pmj_times[own].max() >= tree.pmj_times[old].max() - 1e-9
 
 
 def test_the_second_right_site_is_on_the_right_side_of_the_septum(patient):

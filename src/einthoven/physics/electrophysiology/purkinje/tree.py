@@ -6,6 +6,7 @@ which human hearts are activated first. A junction with the muscle (PMJ) is an e
 root. Its time is that of the root plus the length of the path along the tree over the speed.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.log import logger
 from einthoven.base.core.seeds import derive_seed
 from einthoven.base.geometry.triangles import compact
+from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.stages import PurkinjeTree
 from einthoven.physics.electrophysiology.purkinje.fractal_tree_growth import grow_by_fractal_tree
@@ -72,6 +74,31 @@ def grow_tree(patient: Patient, config: PurkinjeSettings) -> PurkinjeTree:
             "Purkinje %s: %d junctions, gap %.1f mm", SIDES[side].name, len(nodes), grown.gap_mm
         )
     return _joined(patient.name, sides, config)
+
+
+def attached(tree: PurkinjeTree, heart: Heart) -> PurkinjeTree:
+    """The same tree with its junctions at the nodes of another mesh of the heart.
+
+    Raises:
+        StepFailed: a part of the tree has no path to a root.
+    """
+    first = np.full(len(tree.tree_points), np.inf)
+    first[tree.tree_roots] = tree.root_times
+    reached = _reached(tree.tree_points, tree.tree_edges, first, tree.speed_mm_per_ms)
+    ends = ends_of(tree.tree_edges, len(tree.tree_points))
+    sides, nodes, times = [], [], []
+    for side, tag in SIDES.items():
+        near, own = heart.surface_nodes(tag), ends[tree.tree_side[ends] == side]
+        met, earliest = _met(tree.tree_points[own], reached[own], heart.points[near])
+        sides.append(np.full(len(met), side, np.int8))
+        nodes.append(near[met])
+        times.append(earliest)
+    return replace(
+        tree,
+        pmj_nodes=np.concatenate(nodes),
+        pmj_times=np.concatenate(times),
+        pmj_side=np.concatenate(sides),
+    )
 
 
 class _Grown(NamedTuple):
@@ -143,19 +170,34 @@ def _junctions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Surface points nearest to ends, once each, and times after the His bundle, ms."""
     points, edges, *_ = grown
-    ends = ends_of(edges, len(points))
-    nodes, group = np.unique(end_vertices(points[ends], surface_points), return_inverse=True)
     first = np.full(len(points), np.inf)
     first[grown.roots] = [root.site.time_ms for root in roots]
+    reached = _reached(points, edges, first, config.speed_mm_per_ms)
+    ends = ends_of(edges, len(points))
+    return _met(points[ends], reached[ends], surface_points)
+
+
+def _reached(
+    points: np.ndarray, edges: np.ndarray, first: np.ndarray, speed_mm_per_ms: float
+) -> np.ndarray:
+    """Times [tree node] ms of a wave that starts at `first` [tree node] ms, infinite elsewhere."""
     steps = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
-    reached = first_arrival(steps / config.speed_mm_per_ms, edges, first)
+    reached = first_arrival(steps / speed_mm_per_ms, edges, first)
     if cut_off := int(np.isinf(reached).sum()):
         raise StepFailed(
             f"purkinje: {cut_off} of {len(points)} tree nodes have no path to a root, a fault of "
-            f"backend {config.backend}: choose the other purkinje.backend"
+            "the tree's growth: choose the other purkinje.backend"
         )
+    return reached
+
+
+def _met(
+    ends: np.ndarray, reached: np.ndarray, surface_points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Surface points nearest to ends [end, 3], once each, and the earliest times there, ms."""
+    nodes, group = np.unique(end_vertices(ends, surface_points), return_inverse=True)
     times = np.full(len(nodes), np.inf)
-    np.minimum.at(times, group, reached[ends])
+    np.minimum.at(times, group, reached)
     return nodes, times
 
 
