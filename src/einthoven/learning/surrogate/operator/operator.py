@@ -104,7 +104,10 @@ class OperatorEnsemble:
         with torch_threads(1):  # threads take whole blocks
             blocks = _blocks(self.networks, inputs, threads)
             heart = blocks if over is None else _blocks(self.networks, over, threads)
-            excitations = [sum(parts[1:], parts[0]) for parts in zip(*(b.excitations for b in heart))]
+            excitations = [torch.zeros(size[0], network.rank) for network in self.networks]
+            for block in heart:
+                for total, part in zip(excitations, block.excitations):
+                    total += part
 
             def fill(some: slice) -> None:
                 block = blocks[some.start // POINTS_PER_BLOCK]
@@ -114,7 +117,8 @@ class OperatorEnsemble:
             in_blocks(fill, size[1], POINTS_PER_BLOCK, threads)
         if not np.isfinite(mean).all():
             raise BadInput("predicted gradients are not finite: weights or inputs out of range")
-        return mean, self.factor * sd if len(self.networks) > 1 else None
+        sd *= self.factor
+        return mean, sd if len(self.networks) > 1 else None
 
     def check(self, inputs: OperatorInputs, sd_deg: float | None = None) -> OutOfDistributionCheck:
         """Out-of-distribution check of the heart, and of the ensemble's mean SD if it is given."""
@@ -141,16 +145,19 @@ class _Block:
     def of(cls, networks: Sequence[IncidentOperator], inputs: OperatorInputs) -> Self:
         """Evaluate the networks at points of a heart; components come first, as `mix` wants."""
         found = cls(torch.empty(len(networks), 3, 3, len(inputs.local)), [], [])
+        incident = inputs.incident.transpose(1, 2).flatten(1).T  # [3 point, electrode]
         for network, refraction in zip(networks, found.refraction):
+            rank, weight, bias = network.rank, *network.by_component
             hidden = network.hidden(inputs.as_on(network.finest).local)
-            weight, bias = network.trunk[-1].parameters()
-            n, of_point = 9 + 3 * network.rank, hidden.T
-            kernel = torch.addmm(bias[:n, None], weight[:n], of_point)
-            refraction.flatten(0, 1).copy_(kernel[:9])
+            kept, weights = (  # [component, point]; what is not kept must not hold memory
+                torch.addmm(bias[rows, None], weight[rows], hidden.T)
+                for rows in (slice(9 + 3 * rank), slice(9 + 3 * rank, None))
+            )
+            refraction.flatten(0, 1).copy_(kept[:9])
             refraction.diagonal().add_(1.0)
-            found.modes.append(kernel[9:].unflatten(0, (3, -1)))
-            weights = torch.addmm(bias[n:], hidden, weight[n:].T).unflatten(1, (3, -1))
-            found.excitations.append(network.excitations(weights, inputs))
+            found.modes.append(kept[9:].unflatten(0, (3, -1)))
+            excitations = weights.mul_(inputs.share).view(rank, -1) @ incident
+            found.excitations.append(excitations.T / rank**0.5)
         return found
 
     def summed_modes(self, excitations: Sequence[Tensor]) -> Tensor:

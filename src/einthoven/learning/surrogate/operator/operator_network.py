@@ -90,6 +90,17 @@ class IncidentOperator(nn.Module):
             layer = nn.functional.silu(linear(layer), inplace=True)
         return layer
 
+    @property
+    def by_component(self) -> tuple[Tensor, Tensor]:
+        """Weight [9 + 6 rank, width] and bias of the last layer: A, T [3, mode], B as [mode, 3]."""
+        n, last = 9 + 3 * self.rank, cast(nn.Linear, self.trunk[-1])
+
+        def reordered(rows: Tensor) -> Tensor:
+            of_weights = rows[n:].unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
+            return torch.cat([rows[:n], of_weights])
+
+        return reordered(last.weight), reordered(last.bias)
+
     def _features(self, local: Tensor) -> Tensor:
         """Inputs of the perceptron [..., point, feature]."""
         standardised = ((local - self.mean) / self.sd)[..., 3:]
