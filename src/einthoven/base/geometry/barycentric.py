@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
 
+TARGETS_AT_ONCE = 32
+
 
 @dataclass(frozen=True)
 class SkinPoints:
@@ -38,12 +40,17 @@ def attach(points: np.ndarray, faces: np.ndarray, targets: np.ndarray) -> SkinPo
     centres = corners.mean(axis=1)
     radii = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
     found, nearest = np.empty(len(targets), dtype=np.int64), np.empty((len(targets), 3))
-    for i, target in enumerate(targets):
-        gaps = np.linalg.norm(centres - target, axis=1)
-        near = np.flatnonzero(gaps - radii <= gaps.min())  # no other can hold the nearest point
-        places = _nearest_places(corners[near], target)
-        best = np.linalg.norm(places - target, axis=1).argmin()
-        found[i], nearest[i] = near[best], places[best]
+    for start in range(0, len(targets), TARGETS_AT_ONCE):
+        some = targets[start : start + TARGETS_AT_ONCE]
+        gaps = np.linalg.norm(centres - some[:, None], axis=2)
+        # no other triangle can hold the nearest point
+        which, near = np.nonzero(gaps - radii <= gaps.min(axis=1, keepdims=True))
+        places = _nearest_places(corners[near], some[which])
+        apart = np.linalg.norm(places - some[which], axis=1)
+        first = np.searchsorted(which, np.arange(len(some)))
+        best = [one + part.argmin() for one, part in zip(first, np.split(apart, first[1:]))]
+        found[start : start + len(some)] = near[best]
+        nearest[start : start + len(some)] = places[best]
     return tie(points, faces[found], nearest)
 
 
@@ -83,13 +90,13 @@ def cast_ray(
 
 
 def _nearest_places(triangles: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Point [face, 3] of each triangle [face, 3, 3] that is nearest to a target [3]."""
+    """Point [face, 3] of each triangle [face, 3, 3] that is nearest to its target [face, 3]."""
     a, b, c = np.moveaxis(triangles, 1, 0)
     normal = np.cross(a - c, b - c)
     height = _dot(normal, target - b) / _dot(normal, normal)
     above = target - height[:, None] * normal
     inside = (_barycentric(triangles, above) >= 0).all(axis=1)
-    along = np.roll(triangles, -1, axis=1) - triangles
+    along, target = np.roll(triangles, -1, axis=1) - triangles, target[:, None]
     share = np.clip(_dot(target - triangles, along) / _dot(along, along), 0.0, 1.0)
     on_edges = triangles + share[..., None] * along
     edge = np.linalg.norm(on_edges - target, axis=2).argmin(axis=1)

@@ -40,12 +40,13 @@ class TriangleTree:
     faces: np.ndarray
     """[face, 3]."""
 
-    def closest(self, queries: np.ndarray) -> Closest:
-        """Closest points to queries [query, 3] mm."""
+    def closest(self, queries: np.ndarray, curve: np.ndarray | None = None) -> Closest:
+        """Closest points to queries [query, 3] mm; `curve` is `along_curve` of them, if known."""
         order, bounds, low, high = self._boxes
         queries = np.ascontiguousarray(queries, dtype=np.float64).reshape(-1, 3)
+        curve = along_curve(queries) if curve is None else curve
         square, points, rank, part = _search(
-            queries, along_curve(queries), self._corners[order], np.asarray(bounds), low, high
+            queries, curve, self._corners[order], np.asarray(bounds), low, high
         )
         return Closest(np.sqrt(square), points, order[rank], part)
 

@@ -11,7 +11,7 @@ from einthoven.base.core.errors import BadInput, extra
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import SDF_SURFACES
 from einthoven.base.core.threads import in_blocks
-from einthoven.base.geometry.closest import EDGE_AB, INSIDE, Closest, TriangleTree
+from einthoven.base.geometry.closest import EDGE_AB, INSIDE, Closest, TriangleTree, along_curve
 from einthoven.base.geometry.sampling import points_on_surface
 from einthoven.base.geometry.simplex import triangle_area_vectors
 from einthoven.base.geometry.surfaces import Surfaces
@@ -41,16 +41,23 @@ class ClosedSurface:
         nearest, _, sign = self.nearest(queries)
         return sign * nearest.distance
 
-    def distance_and_gradient(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def distance_and_gradient(
+        self, queries: np.ndarray, curve: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Signed distances [query] mm and unit gradients [query, 3]; on the surface, its normal."""
-        nearest, normals, sign = self.nearest(queries)
+        nearest, normals, sign = self.nearest(queries, curve)
         outward = (queries - nearest.points) * sign[:, None]
         gradient = np.where(nearest.distance[:, None] < ON_SURFACE_MM, normals, outward)
         return sign * nearest.distance, gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
 
-    def nearest(self, queries: np.ndarray) -> tuple[Closest, np.ndarray, np.ndarray]:
-        """Closest points, normals at them [query, 3], and sign [query]: -1 inside, else 1."""
-        nearest = self._tree.closest(queries)
+    def nearest(
+        self, queries: np.ndarray, curve: np.ndarray | None = None
+    ) -> tuple[Closest, np.ndarray, np.ndarray]:
+        """Closest points, normals at them [query, 3], and sign [query]: -1 inside, else 1.
+
+        `curve` is `closest.along_curve` of the queries, if known.
+        """
+        nearest = self._tree.closest(queries, curve)
         normals = self._normals_at(nearest)
         along = np.einsum("qd,qd->q", queries - nearest.points, normals)
         return nearest, normals, np.where(along < 0, -1.0, 1.0)
@@ -136,10 +143,12 @@ def signed_distances_and_gradients(
     checked = shape("queries", finite("queries", queries), (None, 3)).astype(np.float64)
     n = len(SDF_SURFACES)
     distances, gradients = np.empty((len(checked), n)), np.empty((len(checked), n, 3))
+    curve = along_curve(checked)
 
     def fill(some: slice) -> None:
         surface = ClosedSurface(*surfaces.closed(SDF_SURFACES[some.start]))
-        distances[:, some.start], gradients[:, some.start] = surface.distance_and_gradient(checked)
+        found = surface.distance_and_gradient(checked, curve)
+        distances[:, some.start], gradients[:, some.start] = found
 
     in_blocks(fill, n, 1, threads)
     return distances, gradients

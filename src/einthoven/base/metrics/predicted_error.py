@@ -77,18 +77,20 @@ class ErrorModel:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any], path: str) -> Self:
-        """Inverse of `to_json`; `path` names the file and the entry.
+    def from_json(cls, found: Mapping[str, Any], path: str, sd: str = SD) -> Self:
+        """Inverse of `to_json`; `path` names the file and the entry, `sd` the SD it must be for.
 
         Raises:
-            BadInput: keys that are missing, or no such numbers.
+            BadInput: keys that are missing, no such numbers, or the errors by another SD.
         """
         try:
             numbers = {key: float(found[key]) for key in ("slope", "intercept", "low", "high")}
             limits = {key: float(value) for key, value in found["limits"].items()}
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             raise BadInput(f"{path}: not an error model ({problem})") from problem
-        sd = str(found.get("sd", SD))
+        if (given := found.get("sd", SD)) != sd:
+            raise BadInput(f"{path}: errors by {given!r}, where those by {sd!r} belong; "
+                           "are two entries exchanged?")  # fmt: skip
         if sd not in limits:
             raise BadInput(f"{path}: limits: {sd} is missing")
         if not np.isfinite([*numbers.values(), *limits.values()]).all() or numbers["slope"] <= 0:

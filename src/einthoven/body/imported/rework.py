@@ -17,6 +17,7 @@ from einthoven.base.geometry.triangles import compact, face_edges, unique_edges
 from einthoven.body.anatomy.shape.heart_check import (
     MIN_WALL_MM,
     BadShape,
+    BadVolume,
     ThinWall,
     check_heart,
 )
@@ -27,7 +28,7 @@ from einthoven.body.imported.mend import mended, with_split_chords
 from einthoven.body.imported.plugs import plugged
 from einthoven.body.imported.rebuild import Move, WallGrid, resampled
 from einthoven.body.imported.wall_tags import tag_wall
-from einthoven.body.imported.walls import placed_wall, thickened
+from einthoven.body.imported.walls import not_of_an_adult, placed_wall, thickened
 
 REBUILDS = ((0.0, 0.15), (1.0, 0.25), (2.0, 0.35))
 """Width of smoothing in mm, and what walls are thicker than the least, in edges; tried in turn."""
@@ -49,6 +50,8 @@ RESAMPLED_MM = 1.5
 """Width over which a wall that is resampled as a whole is smoothed."""
 CLOSING_MM = 3.0
 """Radius of holes through a wall that are filled; voxels of 2.5 mm leave such in one of 3 mm."""
+TOO_FAR = 1.1
+"""A volume that is so many times beyond a limit ends the tries: they change it by 2 % at most."""
 MAX_HANDLES = 6
 """Holes through a closed wall that eight openings of its cavities explain (two need none)."""
 
@@ -81,7 +84,7 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
         fault: what is wrong with the wall as it is.
 
     Raises:
-        BadInput: no heart is left; about the wall as it is.
+        BadInput: no heart is left; about the wall as it is, or a volume far from any adult's.
     """
     ways: dict[str, Way] = {"as given": _as_given, "resampled": _resampled}
     ways["without holes"] = _without_holes
@@ -104,6 +107,8 @@ def hearts_of(heart: Surfaces, edge_mm: float, fault: Rough | None = None) -> It
             order = REBUILDS[::-1] if closed is _without_holes else REBUILDS
             for found in rebuilt_hearts(heart, wall, edge_mm, order):
                 yield found._replace(tag_notes=notes, notes=[*found.notes, _why(fault)])
+        except BadVolume as error:
+            raise not_of_an_adult(error) from error
         except (BadInput, StepFailed) as error:
             logger.info("no heart of the wall %s: %s", how, error)
     raise fault
@@ -192,6 +197,7 @@ def rebuilt_hearts(
 
     Raises:
         StepFailed: the wall has no three solids.
+        BadVolume: a volume is `TOO_FAR` beyond the range of adults.
     """
     grid = WallGrid.of(wall, edge_mm)
     walls = {}
@@ -207,6 +213,8 @@ def rebuilt_hearts(
                 try:
                     heart, rotation, origin, moved_mm = _valid_heart(new, tried_mm)
                 except (StepFailed, BadInput) as error:
+                    if isinstance(error, BadVolume) and error.beyond > TOO_FAR:
+                        raise
                     logger.info("rebuilt wall at %.3g mm: %s", tried_mm, error)
                     continue
                 notes = [note]

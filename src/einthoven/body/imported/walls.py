@@ -167,13 +167,18 @@ def placed_wall(
             "heart_edge_mm?", error.places, wall,
         ) from error  # fmt: skip
     except BadVolume as error:
-        raise BadInput(
-            f"heart: {error}, as adults have; is the unit right, and do the tags say which surface "
-            "is which?"
-        ) from error
+        raise not_of_an_adult(error) from error
     except StepFailed as error:
         cure = "smoother surfaces, or another heart_edge_mm?"
         raise Rough(f"heart: {error}; {cure}", wall.points[:1], wall) from error
+
+
+def not_of_an_adult(error: BadVolume) -> BadInput:
+    """The refusal of a heart for a volume."""
+    return BadInput(
+        f"heart: {error}, as adults have; is the unit right, and do the tags say which surface is "
+        "which?"
+    )
 
 
 def _triangulated(

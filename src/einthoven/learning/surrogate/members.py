@@ -9,7 +9,7 @@ import numpy as np
 from einthoven.base.core.check import between
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json
-from einthoven.base.metrics.predicted_error import ErrorModel
+from einthoven.base.metrics.predicted_error import ECG_SD, SD, ErrorModel
 from einthoven.base.metrics.reliability import calibration_factor, calibration_metrics
 
 MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
@@ -72,8 +72,8 @@ def read_calibration(path: str | Path, n_members: int) -> Calibration:
     factors = {"factor": found["factor"], "ecg_factor": found.get("ecg_factor", found["factor"])}
     checked = {key: between(f"{path}: {key}", f, 1e-3, 1e3) for key, f in factors.items()}
     angle, ecg = (
-        ErrorModel.from_json(found[key], f"{path}: {key}") if key in found else None
-        for key in ("error", "ecg_error")
+        ErrorModel.from_json(found[key], f"{path}: {key}", sd) if key in found else None
+        for key, sd in (("error", SD), ("ecg_error", ECG_SD))
     )
     return Calibration(sd_deg=found["sd_deg"], **checked, error=angle, ecg_error=ecg)
 

@@ -67,14 +67,23 @@ def test_the_error_of_an_ecg_goes_by_its_own_sd():
     measures, errors, classes = bodies()
     of_ecg = {ECG_SD: measures["sd_deg"] / 50}
     found = ErrorModel.fit(of_ecg, errors / 100, classes, ECG_SD)
-    again = ErrorModel.from_json(json.loads(json.dumps(found.to_json())), "file")
+    again = ErrorModel.from_json(json.loads(json.dumps(found.to_json())), "file", ECG_SD)
     assert again == found and again.limits.keys() == {ECG_SD}
     usual = ErrorModel.fit(measures, errors, classes)
     percent = again.at(2.0 / 50).times(100)
     np.testing.assert_allclose(percent[:3], usual.at(2.0)[:3], rtol=1e-9)
     assert not again.at(1.0).is_known
     with pytest.raises(BadInput, match="ecg_sd_share is missing"):
-        ErrorModel.from_json(found.to_json() | {"limits": usual.limits}, "file")
+        ErrorModel.from_json(found.to_json() | {"limits": usual.limits}, "file", ECG_SD)
+
+
+def test_the_errors_by_another_sd_are_refused():
+    measures, errors, classes = bodies(40)
+    of_ecg = ErrorModel.fit({ECG_SD: measures["sd_deg"]}, errors, classes, ECG_SD)
+    with pytest.raises(BadInput, match="file: errors by 'ecg_sd_share', where those by 'sd_deg'"):
+        ErrorModel.from_json(of_ecg.to_json(), "file")
+    with pytest.raises(BadInput, match="file: errors by 'sd_deg', where those by 'ecg_sd_share'"):
+        ErrorModel.from_json(ErrorModel.fit(*bodies(40)).to_json(), "file", ECG_SD)
 
 
 def test_words_say_what_is_expected():

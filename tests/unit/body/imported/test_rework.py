@@ -14,7 +14,15 @@ from einthoven.base.geometry.intersections import intersecting_pairs
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.base.geometry.triangles import unique_edges
-from einthoven.body.anatomy.shape.heart_check import MIN_WALL_MM, WALLS, thickness
+from einthoven.body.anatomy.shape.heart_check import (
+    MIN_WALL_MM,
+    VOLUME_RANGES_ML,
+    WALLS,
+    BadVolume,
+    thickness,
+)
+from einthoven.body.imported import rework
+from einthoven.body.imported.defect import Rough
 from einthoven.body.imported.inner_walls import without_inner_walls
 from einthoven.body.imported.mend import mended, with_split_chords
 from einthoven.body.imported.rebuild import Move, WallGrid, resampled
@@ -190,10 +198,34 @@ def test_a_wall_with_holes_that_cannot_be_rebuilt_is_refused_with_number_and_pla
     assert n_handles(holed) > MAX_HANDLES and len(caught.value.places)
 
 
+@pytest.mark.parametrize(
+    "volume, n_tries, told", [(353.0, 1, "lv volume 353 ml is outside 60 to 320"),
+                              (50.0, 1, "lv volume 50 ml is outside"),
+                              (340.0, 4, "its triangles cross"), (-5.0, 4, "its triangles cross")],
+)  # fmt: skip
+def test_a_heart_of_another_size_is_not_tried_again(wall, monkeypatch, volume, n_tries, told):
+    """One that is nearly right is: another triangulation may bring it into the range."""
+    tries = []
+
+    def triangulated(_, edge_mm):
+        tries.append(edge_mm)
+        raise BadVolume("lv", volume, *VOLUME_RANGES_ML["lv"])
+
+    monkeypatch.setattr(rework, "_valid_heart", triangulated)
+    monkeypatch.setattr(rework, "REBUILDS", rework.REBUILDS[:1])
+    monkeypatch.setattr(rework, "_resampled", _not_resampled)
+    fault = Rough("heart: its triangles cross", wall.points[:1], wall)
+    with pytest.raises(BadInput, match=told):
+        list(hearts_of(wall, EDGE_MM, fault))
+    assert len(tries) == n_tries
+
+
+def _not_resampled(*_):
+    raise StepFailed("not needed here")
+
+
 def test_thin_places_of_new_triangles_are_thickened(wall, monkeypatch):
     """What triangles of the wanted size cut off a wall is put back from outside."""
-    from einthoven.body.imported import rework
-
     real = rework.triangulated_heart
 
     def thinner(surface, edge_mm):
@@ -226,8 +258,6 @@ def test_triangles_split_in_four_are_the_same_surfaces(wall):
 
 def test_where_triangles_of_the_wanted_size_fail_twice_as_large_ones_are_split(wall, monkeypatch):
     """Planar splits change neither crossings nor thickness, so what is valid stays valid."""
-    from einthoven.body.imported import rework
-
     real, tried = rework._valid_heart, []
 
     def only_large(surface, edge_mm):

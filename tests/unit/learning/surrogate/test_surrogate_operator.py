@@ -42,6 +42,7 @@ from einthoven.learning.surrogate.operator.train import (
 from einthoven.learning.surrogate.operator.training_distribution import (
     TrainingDistribution,
 )
+from einthoven.numerics.training.task import torch_threads
 from einthoven.numerics.training.tensors import arrays_sha256
 
 N_POINTS, N_ELECTRODES = 50, 6
@@ -238,6 +239,17 @@ def test_the_mean_of_networks_as_on_their_finest_mesh_and_its_deviation():
         operator.predict(field.at(torch.arange(9), torch.arange(5)), heart)
     with pytest.raises(BadInput, match="not finite"):
         operator.predict(field._replace(local=field.local * torch.nan))
+
+
+def test_a_prediction_does_not_depend_on_the_number_of_threads():
+    operator, inputs = an_operator(3), some_inputs(1, 2 * POINTS_PER_BLOCK + 10)
+    found = []
+    for threads in (1, 2, 3):
+        with torch_threads(threads):
+            found.append(operator.predict(inputs))
+            assert torch.get_num_threads() == threads
+    for mean, sd in found[1:]:
+        assert np.array_equal(mean, found[0][0]) and np.array_equal(sd, found[0][1])
 
 
 @torch.inference_mode()

@@ -16,11 +16,16 @@ from einthoven.base.config.learning import RefractionSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import read_json, write_json
 from einthoven.base.metrics.fields import angular_error_deg
+from einthoven.base.metrics.predicted_error import ECG_SD, SD
 from einthoven.base.metrics.reliability import bound_ratio, calibration_metrics, reliability
 from einthoven.base.plots.errors import reliability_figure
 from einthoven.learning.surrogate.calibration import calibrate
 from einthoven.learning.surrogate.ensemble import SurrogateEnsemble
-from einthoven.learning.surrogate.members import angular_deviation_deg, member_files
+from einthoven.learning.surrogate.members import (
+    angular_deviation_deg,
+    member_files,
+    read_calibration,
+)
 from einthoven.learning.surrogate.refraction import Refraction
 from einthoven.learning.surrogate.split_samples import PatientSample, SplitSamples
 from einthoven.numerics.training.tensors import save_model
@@ -131,6 +136,19 @@ def test_an_ensemble_comes_from_its_folder_with_its_factor(tmp_path):
     write_json(tmp_path / "uncertainty.json", {"n_members": 3, "factor": 2.0})
     with pytest.raises(BadInput, match="calibrated with 3 networks, here are 2"):
         SurrogateEnsemble.of_folder(tmp_path, "refraction")
+
+
+@pytest.mark.parametrize("entry, other", [("error", "ecg_error"), ("ecg_error", "error")])
+def test_exchanged_errors_of_directions_and_ecgs_are_refused(tmp_path, entry, other):
+    numbers = {"slope": 1.0, "intercept": 0.0, "low": -0.1, "high": 0.1}
+    known = {"error": numbers | {"sd": SD, "limits": {SD: 4.0}},
+             "ecg_error": numbers | {"sd": ECG_SD, "limits": {ECG_SD: 0.2}}}  # fmt: skip
+    found = {"n_members": 3, "factor": 2.0, "sd_deg": 1.0}
+    write_json(tmp_path / "right.json", found | known)
+    assert read_calibration(tmp_path / "right.json", 3).ecg_error.sd == ECG_SD
+    write_json(tmp_path / "wrong.json", found | {entry: known[other]})
+    with pytest.raises(BadInput, match=f"wrong.json: {entry}: errors by '{known[other]['sd']}'"):
+        read_calibration(tmp_path / "wrong.json", 3)
 
 
 def test_report_has_the_section_only_where_something_is_stated():

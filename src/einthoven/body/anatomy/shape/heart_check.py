@@ -44,7 +44,16 @@ class ThinWall(BadShape):
 
 
 class BadVolume(StepFailed):
-    """A volume outside the range of adult hearts."""
+    """A volume outside the range of adult hearts.
+
+    Attributes:
+        beyond: the volume over the upper limit, or the lower limit over it; 1 if it is not
+            positive, as then the surface is wrong and not its size.
+    """
+
+    def __init__(self, name: str, volume_ml: float, low_ml: float, high_ml: float):
+        super().__init__(f"{name} volume {volume_ml:.0f} ml is outside {low_ml} to {high_ml} ml")
+        self.beyond = max(volume_ml / high_ml, low_ml / volume_ml if volume_ml > 0 else 1.0)
 
 
 def heart_volumes(heart: Surfaces) -> dict[str, float]:
@@ -81,7 +90,7 @@ def check_heart(heart: Surfaces, flat_base: bool = True) -> None:
     for name, volume in heart_volumes(heart).items():
         low, high = VOLUME_RANGES_ML[name]
         if not low <= volume <= high:
-            raise BadVolume(f"{name} volume {volume:.0f} ml is outside {low} to {high} ml")
+            raise BadVolume(name, volume, low, high)
     for inner, outer in WALLS:
         ids, apart = thickness(heart, inner, outer)
         order = np.argsort(apart)

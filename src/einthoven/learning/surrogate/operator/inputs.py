@@ -4,6 +4,7 @@ There is no code of the whole body and no electrode: two bodies that look alike 
 equal inputs.
 """
 
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.check import finite, shape
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import LUNGS, SDF_SURFACES, Tissue
+from einthoven.base.core.threads import at_once
 from einthoven.base.geometry.signed_distance import signed_distances_and_gradients
 from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.anatomy import Anatomy
@@ -122,7 +124,7 @@ class OperatorInputs(NamedTuple):
             heart: points in the myocardium.
             electrode_points: [electrode, 3] mm on the skin.
             sigma: conductivities.
-            threads: number of threads.
+            threads: number of threads; from two on, boundary elements and geometry run at once.
 
         Raises:
             BadInput: shapes do not fit, values are not finite, electrodes off the skin.
@@ -130,9 +132,14 @@ class OperatorInputs(NamedTuple):
         points = finite("points", shape("points", heart.points, (None, 3)))
         finite("fiber", shape("fiber", heart.fiber, (len(points), 3)))
         volumes = finite("volumes", shape("volumes", heart.volumes, (len(points),)))
-        fields = torso_fields(anatomy, electrode_points, points, sigma, threads)
+        each = max(1, threads // 2)
+        parts = (
+            lambda: torso_fields(anatomy, electrode_points, points, sigma, each),
+            lambda: local_geometry(anatomy, heart, sigma, each),
+        )
+        fields, local = at_once(parts, threads)
+        fields = replace(fields, threads=threads)
         incident = fields.gradient(np.asarray(points, float), anatomy.heart_rotation)
-        local = local_geometry(anatomy, heart, sigma, threads)
         arrays = (local, incident, volumes / volumes.sum())
         return cls(*(torch.as_tensor(a.astype(np.float32, copy=False)) for a in arrays))
 

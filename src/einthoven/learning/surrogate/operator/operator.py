@@ -1,18 +1,15 @@
 """A trained operator: one network, or an ensemble of networks that differ in their seed.
 
-The last step, for all leads at once, mixes the outputs of the networks: g_m(x) = A_m(x) p(x) +
-t_m(x), t_m the sum over modes; mean and SD over the networks m. The products per point and
-electrode are tiny, so components come first there: neighbouring points are adjacent in memory and
-the compiler can vectorise.
+A prediction takes two passes over blocks of points, which threads share: the networks, whose
+excitations are sums over the whole heart; then, for all leads at once, their mean and deviation.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,88 +20,12 @@ from einthoven.base.metrics.out_of_distribution import OutOfDistributionCheck
 from einthoven.base.metrics.predicted_error import ErrorModel
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files, read_calibration
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
-from einthoven.learning.surrogate.operator.operator_network import (
-    IncidentOperator,
-    Kernel,
-    load_operator,
-)
+from einthoven.learning.surrogate.operator.mixing import mix
+from einthoven.learning.surrogate.operator.operator_network import IncidentOperator, load_operator
 from einthoven.learning.surrogate.operator.training_distribution import TrainingDistribution
+from einthoven.numerics.training.task import torch_threads
 
-ELECTRODES_AT_ONCE = 8
-LARGEST_DEG = 90.0
 POINTS_PER_BLOCK = 1024
-
-
-def mixed(
-    refraction: np.ndarray,
-    modes: np.ndarray,
-    incident: np.ndarray,
-    mean: np.ndarray,
-    angle: np.ndarray,
-    threads: int = 1,
-) -> None:
-    """Fill in the mean over networks, and the deviation of their directions from that of the mean.
-
-    Args:
-        refraction: A [member, 3, 3, point].
-        modes: t [member, electrode, 3, point] 1/mm^2.
-        incident: p [electrode, 3, point] 1/mm^2.
-        mean: [electrode, point, 3] 1/mm^2 to fill in.
-        angle: [electrode, point] degrees, as `surrogate.members.angular_deviation_deg`, to fill in;
-            90 for one network, which has no SD.
-        threads: number of threads; the result does not depend on it.
-    """
-
-    def fill(some: slice) -> None:
-        _fill(refraction, modes[:, some], incident[some], mean[some], angle[some])
-
-    in_blocks(fill, len(incident), ELECTRODES_AT_ONCE, threads)
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def _fill(
-    refraction: np.ndarray,
-    modes: np.ndarray,
-    incident: np.ndarray,
-    mean: np.ndarray,
-    angle: np.ndarray,
-) -> None:
-    n_members, n = len(refraction), incident.shape[2]
-    each, sums = np.empty((n_members, 3, n), np.float32), np.empty((3, n), np.float32)
-    share, spread = np.float32(1 / n_members), np.float32(0.5 / max(n_members - 1, 1))
-    for e in range(len(incident)):
-        x, y, z = incident[e]
-        sums[:] = 0.0
-        for m in range(n_members):
-            for i in range(3):
-                (a, b, c), t, g, total = refraction[m, i], modes[m, e, i], each[m, i], sums[i]
-                for k in range(n):
-                    g[k] = a[k] * x[k] + b[k] * y[k] + c[k] * z[k] + t[k]
-                    total[k] += g[k]
-        for i in range(3):
-            for k in range(n):
-                sums[i, k] *= share
-                mean[e, k, i] = sums[i, k]
-        _deviation_deg(each, sums, spread, angle[e])
-
-
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _deviation_deg(
-    each: np.ndarray, mean: np.ndarray, spread: np.float32, angle: np.ndarray
-) -> None:
-    """Deviation per axis across the mean [3, point] of each [member, 3, point]: a small angle."""
-    x, y, z = mean
-    angle[:] = 0.0
-    for m in range(len(each)):
-        a, b, c = each[m]
-        for k in range(len(x)):  # squares of |mean x each|
-            u, v = y[k] * c[k] - z[k] * b[k], z[k] * a[k] - x[k] * c[k]
-            w = x[k] * b[k] - y[k] * a[k]
-            angle[k] += u * u + v * v + w * w
-    for k in range(len(x)):
-        square = x[k] * x[k] + y[k] * y[k] + z[k] * z[k]
-        degrees = np.float32(180 / np.pi) * np.sqrt(spread * angle[k]) / square
-        angle[k] = degrees if degrees < LARGEST_DEG else LARGEST_DEG  # nan where the mean is zero
 
 
 @dataclass(frozen=True)
@@ -177,18 +98,27 @@ class OperatorEnsemble:
         if over is not None and len(over.incident) != len(inputs.incident):
             raise BadInput(f"{len(inputs.incident)} electrodes at the points, "
                            f"{len(over.incident)} over the heart")  # fmt: skip
-        members = [_Member.of(network, inputs, over) for network in self.networks]
         size, threads = tuple(inputs.incident.shape[:2]), torch.get_num_threads()
         mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
-        for block, some in enumerate(_blocks(size[1])):
-            refraction = torch.stack([member.refraction(block) for member in members])
-            modes = torch.stack([member.modes(block) for member in members])
-            incident = inputs.incident[:, some].transpose(1, 2).contiguous()
-            parts = (refraction.numpy(), modes.numpy(), incident.numpy())
-            mixed(*parts, mean[:, some], sd[:, some], threads)
+        incident = inputs.incident.contiguous().numpy()
+        with torch_threads(1):  # threads take whole blocks
+            blocks = _blocks(self.networks, inputs, threads)
+            heart = blocks if over is None else _blocks(self.networks, over, threads)
+            excitations = [torch.zeros(size[0], network.rank) for network in self.networks]
+            for block in heart:
+                for total, part in zip(excitations, block.excitations):
+                    total += part
+
+            def fill(some: slice) -> None:
+                block = blocks[some.start // POINTS_PER_BLOCK]
+                modes = block.summed_modes(excitations).numpy()
+                mix(block.refraction.numpy(), modes, incident, mean, sd, some.start)
+
+            in_blocks(fill, size[1], POINTS_PER_BLOCK, threads)
         if not np.isfinite(mean).all():
             raise BadInput("predicted gradients are not finite: weights or inputs out of range")
-        return mean, self.factor * sd if len(self.networks) > 1 else None
+        sd *= self.factor
+        return mean, sd if len(self.networks) > 1 else None
 
     def check(self, inputs: OperatorInputs, sd_deg: float | None = None) -> OutOfDistributionCheck:
         """Out-of-distribution check of the heart, and of the ensemble's mean SD if it is given."""
@@ -200,42 +130,56 @@ class OperatorEnsemble:
         return found.with_error(sd_deg, self.error)
 
 
-class _Member(NamedTuple):
-    """Output of a network at the requested points, as on the finest meshes."""
+@dataclass(frozen=True)
+class _Block:
+    """Output of all networks at a block of points, as on the finest meshes of their trainings."""
 
-    kernels: list[Kernel]
-    """Outputs of successive blocks of points."""
-    excitations: Tensor
-    """[electrode, mode]."""
+    refraction: Tensor
+    """[member, 3, 3, point]."""
+    modes: list[Tensor]
+    """[3, mode, point] of each member."""
+    excitations: list[Tensor]
+    """[electrode, mode] of each member: the block's part of the sum over the heart."""
 
     @classmethod
-    def of(
-        cls, network: IncidentOperator, inputs: OperatorInputs, over: OperatorInputs | None
-    ) -> Self:
-        """Evaluate in blocks, so that intermediate results stay in the cache."""
-        kernels = _kernels(network, inputs)
-        heart, its = (inputs, kernels) if over is None else (over, _kernels(network, over))
-        excitations = torch.zeros(len(heart.incident), network.rank)
-        for kernel, some in zip(its, _blocks(len(heart.local)), strict=True):
-            part = OperatorInputs(heart.local[some], heart.incident[:, some], heart.share[some])
-            excitations += network.excitations(kernel.weights, part)
-        return cls(kernels, excitations)
+    def of(cls, networks: Sequence[IncidentOperator], inputs: OperatorInputs) -> Self:
+        """Evaluate the networks at points of a heart; components come first, as `mix` wants."""
+        found = cls(torch.empty(len(networks), 3, 3, len(inputs.local)), [], [])
+        incident = inputs.incident.transpose(1, 2).flatten(1).T  # [3 point, electrode]
+        for network, refraction in zip(networks, found.refraction):
+            rank, weight, bias = network.rank, *network.by_component
+            hidden = network.hidden(inputs.as_on(network.finest).local)
+            kept, weights = (  # [component, point]; what is not kept must not hold memory
+                torch.addmm(bias[rows, None], weight[rows], hidden.T)
+                for rows in (slice(9 + 3 * rank), slice(9 + 3 * rank, None))
+            )
+            refraction.flatten(0, 1).copy_(kept[:9])
+            refraction.diagonal().add_(1.0)
+            found.modes.append(kept[9:].unflatten(0, (3, -1)))
+            excitations = weights.mul_(inputs.share).view(rank, -1) @ incident
+            found.excitations.append(excitations.T / rank**0.5)
+        return found
 
-    def refraction(self, block: int) -> Tensor:
-        """Refraction tensor [3, 3, point], contiguous."""
-        return self.kernels[block].refraction.permute(1, 2, 0).contiguous()
-
-    def modes(self, block: int) -> Tensor:
-        """Sum of the modes for each electrode: [electrode, 3, point] 1/mm^2."""
-        modes = self.kernels[block].modes.transpose(0, 1)
-        return (self.excitations @ modes.flatten(0, 1).T).unflatten(1, (3, -1))
-
-
-def _kernels(network: IncidentOperator, inputs: OperatorInputs) -> list[Kernel]:
-    local = inputs.as_on(network.finest).local
-    return [network.kernel(local[some]) for some in _blocks(len(local))]
+    def summed_modes(self, excitations: Sequence[Tensor]) -> Tensor:
+        """Sum of the modes [member, 3, electrode, point] 1/mm^2 by the heart's excitations."""
+        size = (len(self.modes), 3, len(excitations[0]), self.refraction.shape[-1])
+        found = torch.empty(size)
+        for modes, excitation, each in zip(self.modes, excitations, found):
+            torch.bmm(excitation.expand(3, -1, -1), modes, out=each)
+        return found
 
 
-def _blocks(n_points: int) -> list[slice]:
-    starts = range(0, n_points, POINTS_PER_BLOCK)
-    return [slice(start, min(start + POINTS_PER_BLOCK, n_points)) for start in starts]
+def _blocks(
+    networks: Sequence[IncidentOperator], inputs: OperatorInputs, threads: int
+) -> list[_Block]:
+    """Output at successive blocks of points; intermediate results stay in the cache."""
+    n = len(inputs.local)
+    found = dict[int, _Block]()
+
+    @torch.inference_mode()  # it is of the calling thread only
+    def evaluate(some: slice) -> None:
+        part = OperatorInputs(inputs.local[some], inputs.incident[:, some], inputs.share[some])
+        found[some.start] = _Block.of(networks, part)
+
+    in_blocks(evaluate, n, POINTS_PER_BLOCK, threads)
+    return [found[start] for start in range(0, n, POINTS_PER_BLOCK)]

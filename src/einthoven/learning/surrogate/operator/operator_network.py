@@ -79,12 +79,32 @@ class IncidentOperator(nn.Module):
 
     def kernel(self, local: Tensor) -> Kernel:
         """Part that depends only on the point: no electrode, no field."""
-        features = torch.cat(
-            [self.fourier(local[..., :3]), ((local - self.mean) / self.sd)[..., 3:]], dim=-1
-        )
-        parts = self.trunk(features).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
+        parts = self.trunk(self._features(local)).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
         refraction, modes, weights = (part.unflatten(-1, (3, -1)) for part in parts)
         return Kernel(refraction + torch.eye(3, device=local.device), modes, weights)
+
+    def hidden(self, local: Tensor) -> Tensor:
+        """Last hidden layer [point, width], in place of each other: without gradients only."""
+        layer = self._features(local)
+        for linear in self.trunk[:-1:2]:
+            layer = nn.functional.silu(linear(layer), inplace=True)
+        return layer
+
+    @property
+    def by_component(self) -> tuple[Tensor, Tensor]:
+        """Weight [9 + 6 rank, width] and bias of the last layer: A, T [3, mode], B as [mode, 3]."""
+        n, last = 9 + 3 * self.rank, cast(nn.Linear, self.trunk[-1])
+
+        def reordered(rows: Tensor) -> Tensor:
+            of_weights = rows[n:].unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
+            return torch.cat([rows[:n], of_weights])
+
+        return reordered(last.weight), reordered(last.bias)
+
+    def _features(self, local: Tensor) -> Tensor:
+        """Inputs of the perceptron [..., point, feature]."""
+        standardised = ((local - self.mean) / self.sd)[..., 3:]
+        return torch.cat([self.fourier(local[..., :3]), standardised], dim=-1)
 
     def excitations(self, weights: Tensor, over: OperatorInputs) -> Tensor:
         """<B_r, p> [..., electrode, mode] of B at points that stand for the heart, and p there."""
