@@ -32,6 +32,7 @@ from einthoven.body.mesh.surfaces import (
     check_surfaces,
     tissue_volumes,
 )
+from einthoven.body.mesh.thin_walls import with_inner_nodes
 from einthoven.data.patient.mesh import TetMesh
 
 VOLUME_TOLERANCE = 1e-9
@@ -82,7 +83,8 @@ def tetrahedralise(
     by `grading` per mm of distance up to `torso_edge_mm`, and shrink again towards the electrodes.
     Inner nodes of bad cells are moved. Slivers on a surface are removed by flipping a diagonal of
     that surface, so a few facets may differ from the faces given. gmsh runs in a child process on
-    one thread: the same input gives the same mesh.
+    one thread: the same input gives the same mesh. With `inner_nodes` edges that cross a wall are
+    halved at the end (`thin_walls`), so that cells may be worse than `min_quality`.
 
     Args:
         surfaces: oriented as in core.tags.
@@ -136,7 +138,7 @@ def _meshed(
     )
     mesh = _number(_run_gmsh(job, config.timeout_s, settings), surfaces.face_tags, patient)
     _check_mesh(mesh, config.min_quality, settings)
-    return mesh
+    return with_inner_nodes(mesh) if config.inner_nodes else mesh
 
 
 class _Way(NamedTuple):

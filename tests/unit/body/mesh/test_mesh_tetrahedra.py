@@ -10,12 +10,19 @@ from helpers.mesh import COARSE, cubes_body, icosphere, join, spheres_body
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.seeds import generator
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.base.geometry.simplex import p1_gradients, tet_volumes, triangle_area_vectors
+from einthoven.base.geometry.simplex import (
+    TET_EDGES,
+    p1_gradients,
+    tet_volumes,
+    triangle_area_vectors,
+    unique_sides,
+)
 from einthoven.base.geometry.surfaces import Surfaces
 from einthoven.body.mesh import tetrahedra
 from einthoven.body.mesh.quality import gamma_quality
 from einthoven.body.mesh.surfaces import BOUNDARY, check_surfaces, tissue_volumes
 from einthoven.body.mesh.tetrahedra import _run_gmsh, tetrahedralise
+from einthoven.body.mesh.thin_walls import crossing
 
 CUBES = cubes_body()
 SPHERES = spheres_body()
@@ -55,6 +62,15 @@ def test_every_heart_face_is_a_facet_in_order_and_orientation(case):
     heart, facets = tags != Surface.SKIN, mesh.facet_tags != Surface.SKIN
     assert np.array_equal(mesh.points[mesh.facets[facets]], points[faces[heart]])
     assert np.array_equal(mesh.facet_tags[facets], tags[heart])
+
+
+def test_inner_nodes_leave_no_edge_across_a_wall():
+    old, mesh = make(SPHERES), make(SPHERES, inner_nodes=True)
+    edges = unique_sides(mesh.cells[: mesh.n_heart_cells][:, TET_EDGES].reshape(-1, 2))[0]
+    assert not crossing(edges, mesh.cells[: mesh.n_heart_cells], mesh.n_heart_nodes).any()
+    assert mesh.n_heart_nodes > old.n_heart_nodes and len(mesh.facets) == len(old.facets)
+    volumes = [tet_volumes(m.points, m.cells[: m.n_heart_cells]).sum() for m in (mesh, old)]
+    assert volumes[0] == pytest.approx(volumes[1])
 
 
 def test_without_electrodes_every_skin_face_is_a_facet_too():
