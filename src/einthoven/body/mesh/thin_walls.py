@@ -109,7 +109,7 @@ def _numbered(
 
 
 def crossing(edges: np.ndarray, cells: np.ndarray, n_nodes: int) -> np.ndarray:
-    """Marks [edge] of edges that join two nodes of the cells' surface and are not in it: bool.
+    """Mask [edge] of the edges that join two nodes of the cells' surface and are no edge of it.
 
     edges [edge, 2], the nodes of each rising; cells [cell, 4]; all nodes are below `n_nodes`.
     """
