@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from any_body_patients import Body
-from scipy.spatial import cKDTree
 
 from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
 from einthoven.app.run.plan import Plan
@@ -23,6 +22,8 @@ from einthoven.base.config import Config, load
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.base.core.files import write_json
 from einthoven.base.core.tags import Tissue
+from einthoven.base.geometry.closest import TriangleTree
+from einthoven.base.geometry.triangles import compact
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import FEATURES, measured
@@ -34,9 +35,6 @@ TORSO_EDGE_MM = 9.0
 NOT_SOLVED = ("leadfield", "field_samples", "ecg")
 SHOWN = ("r_mv_v4", "r_mv_v5", "r_mv_v6", "r_mv_i", "r_mv_ii", "r_mv_avf", "r_ms_v1", "r_mv_v1",
          "s_mv_v2", "q_mv_v6", "st60_mv_v2", "t_mv_v2", "t_mv_v6", "p_mv_ii")  # fmt: skip
-CORNERS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5],
-                    [1 / 3, 1 / 3, 1 / 3]])  # fmt: skip
-"""Barycentric points [7, 3] of a triangle of the skin, to which depths are measured."""
 
 
 class Conductor(NamedTuple):
@@ -95,10 +93,8 @@ def with_lungs(config: Config) -> Config:
 def skin_depth(patient: Patient) -> np.ndarray:
     """Distance [cell] mm of the cells' centroids from the skin."""
     mesh = patient.mesh
-    skin = mesh.points[skin_faces(mesh)]
-    points = np.einsum("kc,fcd->kfd", CORNERS, skin).reshape(-1, 3)
-    found: np.ndarray = cKDTree(points).query(mesh.points[mesh.cells].mean(axis=1))[0]
-    return found
+    skin = TriangleTree(*compact(mesh.points, skin_faces(mesh)))
+    return skin.closest(mesh.points[mesh.cells].mean(axis=1)).distance
 
 
 def lead_fields(patient: Patient, tensors: np.ndarray, settings: LeadFieldSettings) -> LeadFields:

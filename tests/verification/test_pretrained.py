@@ -154,6 +154,12 @@ def test_a_tree_without_a_mesh_is_attached_to_a_new_one(predicted, config, tmp_p
     assert times.max() == pytest.approx(before.activation("sinus").activation_time.max(), rel=0.15)
 
 
+def test_a_fine_mesh_is_refused_where_there_is_a_mesh(predicted, config, tmp_path):
+    with pytest.raises(BadInput, match="has a mesh.npz, which is used as it is; --fine needs"):
+        prepared(predicted, tmp_path / "to", load(config), ("mesh", "fibers"), fine=True)
+    assert not (tmp_path / "to").exists()
+
+
 def test_electrodes_of_a_file_are_moved_onto_the_skin_or_refused(predicted, tmp_path, capsys):
     body = load_arrays(predicted / "anatomy.npz")
     x, y, z = body["site_points"][4] + [0, -6, 0]

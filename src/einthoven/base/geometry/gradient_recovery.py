@@ -11,7 +11,13 @@ import scipy.sparse as sp
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
-from einthoven.base.geometry.simplex import TET_EDGES, p1_gradients, sparse_rows, unique_sides
+from einthoven.base.geometry.simplex import (
+    TET_EDGES,
+    TET_FACES,
+    p1_gradients,
+    sparse_rows,
+    unique_sides,
+)
 
 WIDTH = 0.8
 """A node at distance r has weight exp(-(r / (WIDTH edge))^2): narrow, for thin curved walls in
@@ -20,7 +26,6 @@ DEEP_WIDTH = 1.2
 """Width for places three or more cells from the border, where patches have two layers. Only wide
 fits average the solver's error enough for second order, and only walls of six or more cells resolve
 the field well enough for them. Figures: docs/explanation/gradient-recovery.md."""
-FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 QUADRATIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 RIDGE = 1e-15
 """Ridge relative to the largest entry: a patch without a unique fit fails the check, not the
@@ -156,7 +161,7 @@ def _neighbours(points: np.ndarray, cells: np.ndarray) -> tuple[sp.csr_array, np
 
 def _on_border(cells: np.ndarray, n_nodes: int) -> np.ndarray:
     """1 for nodes of faces that belong to one cell only, else 0: [node]."""
-    faces, count = unique_sides(cells[:, FACES].reshape(-1, 3))
+    faces, count = unique_sides(cells[:, TET_FACES].reshape(-1, 3))
     border = np.zeros(n_nodes, dtype=np.int32)
     border[faces[count == 1]] = 1
     return border

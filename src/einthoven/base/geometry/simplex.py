@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from einthoven.base.core.errors import BadInput
 
 TET_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+TET_FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 
 
 def unique_sides(sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

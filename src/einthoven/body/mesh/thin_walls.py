@@ -12,12 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from einthoven.base.core.log import logger
-from einthoven.base.geometry.simplex import TET_EDGES, unique_sides
+from einthoven.base.geometry.simplex import TET_EDGES, TET_FACES, unique_sides
 from einthoven.base.geometry.triangles import triangle_quality
 from einthoven.body.mesh.quality import gamma_quality, quality_summary
 from einthoven.data.patient.mesh import TetMesh
 
-FACES = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))
 TRIANGLE_EDGES = ((0, 1), (0, 2), (1, 2))
 
 
@@ -113,7 +112,7 @@ def crossing(edges: np.ndarray, cells: np.ndarray, n_nodes: int) -> np.ndarray:
 
     edges [edge, 2], the nodes of each rising; cells [cell, 4]; all nodes are below `n_nodes`.
     """
-    faces, count = unique_sides(cells[:, FACES].reshape(-1, 3))
+    faces, count = unique_sides(cells[:, TET_FACES].reshape(-1, 3))
     surface = faces[count == 1]
     on_surface = np.zeros(n_nodes, bool)
     on_surface[surface] = True

@@ -81,8 +81,8 @@ def prepared(
         fine: whether edges of a new mesh that are longer than `FINE_MM` are halved.
 
     Raises:
-        BadInput: a file is missing or wrong, fibres are missing and cannot be made here, or `to`
-            has files of another patient.
+        BadInput: a file is missing or wrong, fibres are missing and cannot be made here, `to` has
+            files of another patient, or a fine mesh is wanted where there is a mesh.
     """
     bodies, start = list[Anatomy](), clock.perf_counter()
     seconds = dict[str, float]()
@@ -95,6 +95,9 @@ def prepared(
     elif to.is_dir() and (other := _other_patient(source, to)):
         raise BadInput(f"{to}: has files of {other}; give another folder with --to")
     found = Patient.open(source)
+    if fine and _known(found, "mesh"):
+        raise BadInput(f"{source}: has a mesh.npz, which is used as it is; --fine needs a folder "
+                       "without one (anatomy.npz alone)")  # fmt: skip
     _take_along(source, to)
     makers = MAKERS | {"mesh": partial(_mesh, longest_mm=FINE_MM)} if fine else MAKERS
     for stage, make in makers.items():

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.base.geometry.simplex import TET_EDGES, tet_volumes, unique_sides
+from einthoven.base.geometry.simplex import TET_EDGES, TET_FACES, tet_volumes, unique_sides
 from einthoven.body.mesh.thin_walls import (
-    FACES,
     bisected,
     crossing,
     with_inner_nodes,
@@ -35,7 +34,7 @@ def plate(n: int = 4) -> TetMesh:
     turned = tet_volumes(points[order], cells) < 0
     cells[turned] = cells[turned][:, [0, 2, 1, 3]]
     muscle = cells[: len(layers[0])]
-    faces, count = unique_sides(muscle[:, FACES].reshape(-1, 3))
+    faces, count = unique_sides(muscle[:, TET_FACES].reshape(-1, 3))
     facets = faces[count == 1]
     upper = (points[order][facets][:, :, 2] > 0).all(axis=1)
     tags = np.full(len(cells), Tissue.TORSO, np.int8)
@@ -71,13 +70,13 @@ def check_body(mesh: TetMesh, old: TetMesh) -> None:
     assert (mesh.cell_tags[: mesh.n_heart_cells] == Tissue.MYOCARDIUM).all()
     assert (mesh.cell_tags[mesh.n_heart_cells :] == Tissue.TORSO).all()
     assert mesh.cells[: mesh.n_heart_cells].max() == mesh.n_heart_nodes - 1
-    faces, count = unique_sides(mesh.cells[:, FACES].reshape(-1, 3))
+    faces, count = unique_sides(mesh.cells[:, TET_FACES].reshape(-1, 3))
     assert count.max() == 2
     at = mesh.points[faces[count == 1]]  # [face, 3, 3]
     low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
     outside = ((at == low).all(axis=1) | (at == high).all(axis=1)).any(axis=1)
     assert outside.all()  # a hanging node would leave faces without a partner inside
-    faces, count = unique_sides(mesh.cells[: mesh.n_heart_cells, :][:, FACES].reshape(-1, 3))
+    faces, count = unique_sides(mesh.cells[: mesh.n_heart_cells, :][:, TET_FACES].reshape(-1, 3))
     assert np.array_equal(unique_sides(mesh.facets)[0], faces[count == 1])
     area = [np.bincount(m.facet_tags, weights=areas(m)) for m in (mesh, old)]
     assert area[0] == pytest.approx(area[1])

@@ -11,6 +11,7 @@ import numpy as np
 LARGEST_DEG = 90.0
 
 
+@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def mix(
     refraction: np.ndarray,
     modes: np.ndarray,
@@ -32,18 +33,6 @@ def mix(
             90 for one network, which has no SD.
         start: first point of the block.
     """
-    _fill(refraction, modes, incident, mean, angle, start)
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def _fill(
-    refraction: np.ndarray,
-    modes: np.ndarray,
-    incident: np.ndarray,
-    mean: np.ndarray,
-    angle: np.ndarray,
-    start: int,
-) -> None:
     n_members, n = len(refraction), refraction.shape[3]
     field, sums = np.empty((3, n), np.float32), np.empty((3, n), np.float32)
     each, share = np.empty((n_members, 3, n), np.float32), np.float32(1 / n_members)

@@ -84,7 +84,7 @@ class IncidentOperator(nn.Module):
         return Kernel(refraction + torch.eye(3, device=local.device), modes, weights)
 
     def hidden(self, local: Tensor) -> Tensor:
-        """Last hidden layer [point, width], in place of each other: without gradients only."""
+        """Last hidden layer [point, width]; layers overwrite each other, so it has no gradients."""
         layer = self._features(local)
         for linear in self.trunk[:-1:2]:
             layer = nn.functional.silu(linear(layer), inplace=True)
