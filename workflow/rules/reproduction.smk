@@ -48,7 +48,8 @@ rule reproduction_zhu:
     params:
         repeat="{repeat}",
         section=PLAN.part(
-            "reproduction", ["experiments", "geometry", "n_heart_nodes", "steps"]
+            "reproduction",
+            ["experiments", "geometry", "n_heart_nodes", "steps", "tolerance"],
         ),
         source=source_of_zhu,
     message:

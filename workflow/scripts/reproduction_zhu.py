@@ -9,8 +9,8 @@ from einthoven.base.core.errors import StepFailed
 
 def main(input, output, params, log):
     sizes = {"first": params.repeat, "repeats": 1, "nodes": params.section["n_heart_nodes"],
-             "steps": params.section["steps"], "data": params.section["geometry"],
-             "json": output[0]}  # fmt: skip
+             "steps": params.section["steps"], "tolerance": params.section["tolerance"],
+             "data": params.section["geometry"], "json": output[0]}  # fmt: skip
     options = [f"--{name}={value}" for name, value in sizes.items()]
     command = [sys.executable, input.study, *options, "--experiments"]
     done = subprocess.run([*command, *params.section["experiments"]], stdout=sys.stderr)

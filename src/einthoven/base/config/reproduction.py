@@ -8,7 +8,7 @@ from einthoven.base.config.section import Count, Section
 
 PaperName = Literal["dokuchaev-2026", "zhu-2025", "landajuela-2022"]
 ExperimentName = Literal[
-    "differentiation", "neurons", "architecture", "noise", "lambda", "convergence", "start"
+    "differentiation", "neurons", "architecture", "noise", "lambda", "start"
 ]
 
 
@@ -26,12 +26,15 @@ class ReproductionSettings(Section):
         "differentiation", "neurons", "architecture", "noise", "lambda", "start"
     ]  # fmt: skip
     """Experiments of Zhu 2025: figures 6, 7, 8, 9 and table III; `start` has random weights, as
-    published, beside a wave at STRE's times; `convergence` both until the loss no longer falls."""
+    published, beside a wave at STRE's times."""
     repeats: Count = 10
     """Noises and seeds of the networks of Zhu 2025, each a job."""
     n_heart_nodes: Annotated[int, Field(ge=50, le=20_000)] = 1094
-    steps: Count = 20
-    """Gauss-Newton steps of each network."""
+    steps: Count = 400
+    """Gauss-Newton steps of each network, at most."""
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """A network of Zhu 2025 has converged when the mean loss of 20 steps is less than this share
+    below that of the 20 before. 0: all steps are done."""
 
     @model_validator(mode="after")
     def _surfaces_are_given(self) -> Self:
