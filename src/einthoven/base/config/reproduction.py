@@ -7,9 +7,7 @@ from pydantic import Field, model_validator
 from einthoven.base.config.section import Count, Section
 
 PaperName = Literal["dokuchaev-2026", "zhu-2025", "landajuela-2022"]
-ExperimentName = Literal[
-    "differentiation", "neurons", "architecture", "noise", "lambda", "start"
-]
+ExperimentName = Literal["differentiation", "neurons", "architecture", "noise", "lambda", "start"]
 
 
 class ReproductionSettings(Section):
