@@ -389,8 +389,10 @@ def main() -> None:
         beats.append(of_axes(measured(beat.ecg[None], time, [person.cycle_ms]), FEATURES)[0])
         own.append(of_axes(measured(ecg[None], time, [cycle]), FEATURES)[0])
         themselves.append(people.features[person.row])
-        rows.append({"patient": body.patient.name, "person": person.name, **beat.numbers})
-        print(rows[-1], flush=True)
+        row = {"patient": body.patient.name, "person": person.name, **beat.numbers}
+        print(row, flush=True)
+        kept = {name: value for name, value in zip(FEATURES, beats[-1].tolist()) if value == value}
+        rows.append(row | {"features": kept})
         groups = {"fitted": beats, "stored": own, "the drawn people": themselves}
         if len(rows) >= 8:
             areas = {name: judged(np.array(group), judges) for name, group in groups.items()}
