@@ -71,6 +71,7 @@ ST_MS, ST_MV, T_MV = 80.0, 0.012, 0.03
 """Length of the ST segment after the QRS, and errors there and later: a level at J differs among
 people by some 0.03 mV, a T wave by more."""
 STEP_MS, BEFORE_J_MS, AFTER_T_MS, N_TIMES = 4, 6, 60, 500
+LEAST_BODIES = 8
 GAIN_COST = 0.3
 """Cost of a person's amplitude, log^2, against 1 - correlation."""
 
@@ -380,6 +381,8 @@ def main() -> None:
     found = sorted(path.parent for path in args.results.glob("patients/*/ecg.npz"))
     first, step = args.bodies
     config = load(args.config)
+    if len(found[first::step]) < LEAST_BODIES:
+        parser.error(f"{len(found[first::step])} bodies; to judge takes {LEAST_BODIES}")
     bodies = [DrawnBody.of(folder, config) for folder in track(found[first::step], "bodies")]
     rows: list[dict[str, Any]] = []
     beats, own, themselves = [], [], []
@@ -393,10 +396,9 @@ def main() -> None:
         print(row, flush=True)
         kept = {name: value for name, value in zip(FEATURES, beats[-1].tolist()) if value == value}
         rows.append(row | {"features": kept})
-        groups = {"fitted": beats, "stored": own, "the drawn people": themselves}
-        if len(rows) >= 8:
-            areas = {name: judged(np.array(group), judges) for name, group in groups.items()}
-            write_json(args.json, {"half": args.half, "rows": rows, "judged": areas})
+    groups = {"fitted": beats, "stored": own, "the drawn people": themselves}
+    areas = {name: judged(np.array(group), judges) for name, group in groups.items()}
+    write_json(args.json, {"half": args.half, "rows": rows, "judged": areas})
     for name, numbers in areas.items():
         print(name, {key: round(value, 3) for key, value in numbers.items()})
 
