@@ -25,6 +25,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from einthoven.app.evaluation.realism.calibrated_population import LEAST_MEASURED
+from einthoven.app.evaluation.realism.candidates import simulator_of, ventricles_of
 from einthoven.app.evaluation.realism.classifiers import cross_validated_area
 from einthoven.app.evaluation.realism.differences import difference, median_abs_smd
 from einthoven.app.evaluation.realism.groups import wave_of
@@ -39,12 +40,11 @@ from einthoven.base.core.seeds import generator
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
-from einthoven.imaging.inputs.lead_fields import lead_fields_of
 from einthoven.imaging.twin.body_bank import LATEST_MS, N_DRAWS, heart_of
 from einthoven.imaging.twin.body_twin import ABOUT, BodyProblem, BodyTwin
 from einthoven.imaging.twin.inferred_twin import AFTER_MS, BEFORE_MS, LEAD_MS
 from einthoven.imaging.twin.people_heart import PeopleHeart, qrs_people
-from einthoven.imaging.twin.people_search import LikelyPerson, PeopleSearch, people_like
+from einthoven.imaging.twin.people_search import LikelyPerson, PeopleSearch, people_like, placed
 from einthoven.imaging.twin.prior import TwinSettings, onset_modes
 from einthoven.numerics.optimisation.levenberg_marquardt import Damping, minimise
 from einthoven.physics.ecg.features import FEATURES, measured
@@ -119,18 +119,14 @@ class DrawnBody:
     @cached_property
     def simulator(self) -> Simulator:
         """Of the finite elements' lead fields."""
-        fields = lead_fields_of(self.patient, self.config.leadfield, ("fem",))
-        smoothing = self.config.repolarisation.smoothing_mm
-        return Simulator.of(self.patient, fields, self.config.activation, smoothing)
+        return simulator_of(self.patient, self.config)
 
     @cached_property
     def atria(self) -> np.ndarray:
         """What the stored ECG has beside the ventricles: [12, time] mV."""
         ecg, time, _ = self.stored
-        case = BeatParameters.of_person("sinus", person_of(self.config, self.patient.name))
-        beat = twelve_lead(STANDARD_ELECTRODES, self.simulator.simulate(case).potentials["fem"])
-        return ecg - np.array([np.interp(time, np.arange(beat.shape[1]), row, left=0.0)
-                               for row in beat])  # fmt: skip
+        drawn = person_of(self.config, self.patient.name)
+        return ecg - ventricles_of(self.simulator, drawn, time)
 
     def after_p(self, time: np.ndarray) -> np.ndarray:
         """The atria's repolarisation [12, time] mV from the first activation, where it is 0."""
@@ -275,21 +271,16 @@ def fitted(body: DrawnBody, drawn: DrawnBeat) -> FittedBeat:
     """Wave and cells in turns."""
     began, config, beat = clock.process_time(), body.config, drawn.beat
     qrs = beat.window(BEFORE_MS, round(BEFORE_MS + beat.delineation.qrs_ms + AFTER_MS))
-    axis, modes = (
-        np.arange(float(qrs.shape[1])),
-        onset_modes(body.heart.patient.heart.points, MODES),
-    )
+    modes = onset_modes(body.patient.heart.points, MODES)
     person, x = body.person(qrs), None
     values = qrs_people().at(person.deviation)
     along = values["sigma_il_s_per_m"]
     sigma, gain = (along, along * values["sigma_it_share"]), float(np.exp(person.log_gain))
     for wave_steps, cell_steps in zip(WAVE_STEPS, CELL_STEPS):
         cells = FreeCells(body, beat, modes, person.tau, sigma, gain)
-        start = float(person.tau.min())
         other = cells.beyond(np.zeros(len(cells.sds)) if x is None else x)
         other = other + body.after_p(np.arange(float(other.shape[1])))
-        other = np.array([np.interp(axis - start, np.arange(other.shape[1]), row, left=0.0)
-                          for row in other])  # fmt: skip
+        other = placed(other, float(person.tau.min()), qrs.shape[1])
         problem = BodyProblem(body.patient, body.heart.grad, None, qrs - other, config, WAVE)
         twin = problem.fit(person, (wave_steps,))
         sigma, gain = _conduction(twin, config)

@@ -205,7 +205,7 @@ def config_with(draw, folder):
 def finished(config):
     """The patient with the ECG of a config: the beat of its draw, and a P wave."""
     drawn = of_hearts.person_of(config, patient().name)
-    ecg = of_hearts._ventricles(of_hearts._simulator(patient(), config), drawn, TIME)
+    ecg = of_hearts.ventricles_of(of_hearts.simulator_of(patient(), config), drawn, TIME)
     ecg = ecg + 0.1 * np.exp(-(((TIME + 60) / 15) ** 2)) * np.linspace(0.5, 1, 12)[:, None]
     return patient().with_stages(Ecg(
         patient=patient().name, time=TIME, scenario=np.array(["sinus"]), lead=np.array(LEADS),

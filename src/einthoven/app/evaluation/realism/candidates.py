@@ -103,7 +103,7 @@ def candidates_of(patient: Patient, config: Config, n_candidates: int) -> Candid
     row = stored.scenario.tolist().index(SCENARIO)
     ecg, time = np.asarray(stored.ecg[row], float), np.asarray(stored.time, float)
     cycle = stored.cycle_length_ms[row] if stored.cycle_length_ms else 1000.0
-    simulator = _simulator(patient, config)
+    simulator = simulator_of(patient, config)
     sex, seed, own = sex_of(patient.name, config.cohort), config.variation.seed, 0
     if config.variation.people_draws:
         own = draw_of(config.variation.people_draws, patient.name)
@@ -112,24 +112,25 @@ def candidates_of(patient: Patient, config: Config, n_candidates: int) -> Candid
             f"{patient.name}: its draw, {own}, is not among {n_candidates} candidates; take at "
             f"least {own}, or finish a run with variation.people_draws empty"
         )
-    first = _ventricles(simulator, person_of(config, patient.name), time)
+    first = ventricles_of(simulator, person_of(config, patient.name), time)
     _raise_if_another(patient.name, ecg, first, time)
     rest = ecg - first
     features = np.full((n_candidates + 1, len(FEATURES)), np.nan)
     for draw, values in enumerate(features):
-        beat = first if draw == own else _ventricles(
+        beat = first if draw == own else ventricles_of(
             simulator, person(seed, patient.name, sex, draw), time
         )  # fmt: skip
         values[:] = measured((rest + beat)[None], time, [cycle])[0]
     return Candidates(patient.name, own, of_axes(features, FEATURES))
 
 
-def _simulator(patient: Patient, config: Config) -> Simulator:
+def simulator_of(patient: Patient, config: Config) -> Simulator:
+    """Simulator of a finished patient with the lead fields of its finite elements."""
     fields = lead_fields_of(patient, config.leadfield, ("fem",))
     return Simulator.of(patient, fields, config.activation, config.repolarisation.smoothing_mm)
 
 
-def _ventricles(simulator: Simulator, drawn: dict[str, float], time: np.ndarray) -> np.ndarray:
+def ventricles_of(simulator: Simulator, drawn: dict[str, float], time: np.ndarray) -> np.ndarray:
     """The ventricles' sinus beat [12, time] mV of a person, zero before its first activation."""
     beat = simulator.simulate(BeatParameters.of_person(SCENARIO, drawn))
     ecg = twelve_lead(STANDARD_ELECTRODES, beat.potentials["fem"])
