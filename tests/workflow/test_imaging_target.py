@@ -90,5 +90,7 @@ def test_the_record_of_a_paper_has_networks_and_nearest_beats(simulations, tmp_p
     papers = json.loads((ROOT / "docs/results/reproduction/papers.json").read_text())["papers"]
     rows = next(paper["rows"] for paper in papers if paper["paper"] == "landajuela-2022")
     keys = {row[column] for row in rows for column in ("ours", "floor") if column in row}
+    # A record of longer training keeps its numbers under a name of its own.
+    keys = {key.replace("conditioned-500-epochs", "conditioned") for key in keys}
     assert len(keys) > 10 and keys <= set(record["values"])
     assert record["commit"] == "unknown" and record["seconds"] == 0
