@@ -48,6 +48,43 @@ rule substrate:
         "../scripts/substrate.py"
 
 
+rule beat:
+    input:
+        anatomy="results/patients/{patient}/anatomy.npz",
+        mesh="results/patients/{patient}/mesh.npz",
+        fibers="results/patients/{patient}/fibers.npz",
+        leadfield=expand(
+            "results/patients/{patient}/leadfield_b{batch}.npz",
+            batch=PLAN.batches,
+            allow_missing=True,
+        ),
+        beats=PLAN.beats,
+    output:
+        "results/patients/{patient}/beat.npz",
+    log:
+        "results/logs/beat/{patient}.log",
+    benchmark:
+        "results/benchmarks/beat/{patient}.tsv"
+    conda:
+        "../../envs/fem.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(15),
+    params:
+        activation=PLAN.settings.activation_of,
+        leadfield=PLAN.settings.leadfield_of,
+        gradient=PLAN.config.leadfield.gradient,
+        repolarisation=PLAN.settings.repolarisation_of,
+        atria=PLAN.settings.atria_of,
+        person=PLAN.settings.person_of,
+        source=source("beat"),
+    message:
+        "Beat of {wildcards.patient}"
+    script:
+        "../scripts/beat.py"
+
+
 rule activation:
     input:
         mesh="results/patients/{patient}/mesh.npz",
@@ -55,6 +92,7 @@ rule activation:
         purkinje="results/patients/{patient}/purkinje.npz",
         anatomy=PLAN.measured_of,
         substrate=PLAN.diseased_of,
+        beat=PLAN.beat_of,
     output:
         expand(
             "results/patients/{patient}/activation_{scenario}.npz",

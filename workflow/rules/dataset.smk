@@ -6,6 +6,7 @@ rule patient_store:
         fibers="results/patients/{patient}/fibers.npz",
         purkinje="results/patients/{patient}/purkinje.npz",
         substrate=PLAN.diseased_of,
+        beat=PLAN.beat_of,
         ecg="results/patients/{patient}/ecg.npz",
         sdf="results/patients/{patient}/sdf.npz",
         field="results/patients/{patient}/field.npz",

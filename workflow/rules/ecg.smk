@@ -4,6 +4,7 @@ rule ecg:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         substrate=PLAN.diseased_of,
+        beat=PLAN.beat_of,
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",
             scenario=PLAN.scenarios,

@@ -75,6 +75,7 @@ rule operator_predict:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         substrate=PLAN.diseased_of,
+        beat=PLAN.beat_of,
         field="results/patients/{patient}/field.npz",
         activation=expand(
             "results/patients/{patient}/activation_{scenario}.npz",

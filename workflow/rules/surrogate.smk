@@ -138,6 +138,7 @@ rule predict:
         mesh="results/patients/{patient}/mesh.npz",
         fibers="results/patients/{patient}/fibers.npz",
         substrate=PLAN.diseased_of,
+        beat=PLAN.beat_of,
         field="results/patients/{patient}/field.npz",
         ecg="results/patients/{patient}/ecg.npz",
         activation=expand(

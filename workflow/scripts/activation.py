@@ -9,7 +9,8 @@ from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
 
 
 def main(input, output, params, log):
-    stages = {k: getattr(input, k) for k in ("mesh", "fibers", "purkinje", "anatomy", "substrate")}
+    used = ("mesh", "fibers", "purkinje", "anatomy", "substrate", "beat")
+    stages = {k: getattr(input, k) for k in used}
     patient = Patient.of_files(**stages)
     config = ActivationSettings.model_validate(params.section)
     for name, path in zip(params.scenarios, output, strict=True):

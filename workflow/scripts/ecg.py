@@ -9,7 +9,7 @@ from einthoven.physics.ecg.simulate import SimulationSettings, reference_ecg
 
 
 def main(input, output, params, log):
-    used = ("anatomy", "mesh", "fibers", "activation", "substrate")
+    used = ("anatomy", "mesh", "fibers", "activation", "substrate", "beat")
     patient = Patient.of_files(**{stage: getattr(input, stage) for stage in used})
     electrodes = patient.anatomy.electrodes(0, params.n_electrodes)
     fields = LeadFields.gather(input.leadfield, electrodes)

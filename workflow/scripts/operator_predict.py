@@ -10,7 +10,7 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 
 
 def main(input, output, params, log):
-    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate")
+    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate", "beat")
     stages = {k: getattr(input, k) for k in used}
     patient = Patient.of_files(**stages)
     sections = params.section, params.conductivity, params.repolarisation, params.atria

@@ -4,8 +4,8 @@ from einthoven.app.run.job import run
 from einthoven.data.patient.patient import Patient
 from einthoven.data.patient.write_store import write_store
 
-STAGES = ("cohort", "anatomy", "mesh", "fibers", "purkinje", "substrate", "activation",
-          "leadfield", "ecg", "sdf", "field")  # fmt: skip
+STAGES = ("cohort", "anatomy", "mesh", "fibers", "purkinje", "substrate", "beat",
+          "activation", "leadfield", "ecg", "sdf", "field")  # fmt: skip
 
 
 def main(input, output, params, log):

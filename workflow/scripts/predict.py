@@ -13,7 +13,7 @@ from einthoven.physics.ecg.simulate import SimulationSettings
 
 
 def main(input, output, params, log):
-    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate")
+    used = ("anatomy", "mesh", "fibers", "field", "activation", "substrate", "beat")
     stages = {k: getattr(input, k) for k in used}
     patient, folder = Patient.of_files(**stages), Path(input.encoder).parent
     encoder = encoder_class(params.encoder).load(folder, lambda _: patient.anatomy.surfaces)

@@ -10,7 +10,7 @@ from einthoven.base.config.models import Config, LeadFieldSettings
 from einthoven.base.config.people import people_conductivities
 from einthoven.base.config.physiology import Physiology
 from einthoven.base.config.section import builtins_of
-from einthoven.base.config.traits import person_of, traits_of
+from einthoven.base.config.traits import person_of, sex_of, traits_of
 from einthoven.base.core.errors import BadInput
 from einthoven.body.imported.sheet import Row
 
@@ -126,6 +126,13 @@ class PatientSettings:
     def traits_of(self, wildcards: Any) -> dict[str, float]:
         """Cycle length and age of a patient; empty where people are not drawn."""
         return traits_of(self.config, wildcards.patient)
+
+    def person_of(self, wildcards: Any) -> dict[str, Any]:
+        """Seed of the draws, cycle length, age and sex of a patient whose beat is drawn."""
+        config, patient = self.config, wildcards.patient
+        traits: dict[str, Any] = dict(traits_of(config, patient))
+        sex = sex_of(patient, config.cohort)
+        return traits | {"seed": config.variation.seed} | ({"sex": sex} if sex else {})
 
     def substrate_of(self, wildcards: Any) -> dict[str, Any]:
         """Settings of a patient's scar or ischaemia."""

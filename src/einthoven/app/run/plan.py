@@ -13,7 +13,7 @@ from einthoven.app.run.patient_settings import UNFELT, PatientSettings, check_me
 from einthoven.base.config.calibrated import is_left_out
 from einthoven.base.config.load import as_params
 from einthoven.base.config.models import Config
-from einthoven.base.config.physiology import check_ranges
+from einthoven.base.config.physiology import check_beats, check_ranges
 from einthoven.base.config.section import builtins_of
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.names import (
@@ -58,9 +58,11 @@ class Plan:
         Raises:
             BadInput: a bad line of the sheet whose patient is not excluded, an unknown excluded
                 patient, an empty split, a measured activation without a scenario, a variation
-                out of the range of its section, or a file of draws that does not name a patient.
+                out of the range of its section, drawn beats in diseased hearts, or a file of draws
+                that does not name a patient.
         """
         check_ranges(config)
+        check_beats(config)
         excluded, cohort = config.dataset.exclude, config.cohort
         sheet, known = dict[str, Row](), set[str]()
         if config.imported.sheet:
@@ -333,6 +335,18 @@ class Plan:
         if not self.config.substrate.enabled:
             return []
         return f"results/patients/{wildcards.patient}/substrate.npz"
+
+    def beat_of(self, wildcards: Any) -> str | list[str]:
+        """File with a virtual patient's drawn beat, in runs that draw beats."""
+        if not self.config.variation.beats or wildcards.patient in self.imported:
+            return []
+        return f"results/patients/{wildcards.patient}/beat.npz"
+
+    @property
+    def beats(self) -> list[str]:
+        """File of the distribution of beats; none where it is einthoven's own, or none is drawn."""
+        given = self.config.variation.beats
+        return [] if given in ("", "people") else [given]
 
     def scar_of(self, wildcards: Any) -> str | list[str]:
         """The same, where lead fields know of it."""

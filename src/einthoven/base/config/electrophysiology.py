@@ -169,6 +169,9 @@ class VariationSettings(Section):
     instead; the half-widths are then 0 and purkinje.backend is sites."""
     people_draws: Annotated[str, Field(description="path of a file of draws, or empty")] = ""
     """CSV file of `einthoven calibrate` that names a draw for each patient; empty: the first."""
+    beats: Annotated[str, Field(description="people, path of a distribution, or empty")] = ""
+    """Distribution from which each virtual patient's sinus beat is drawn, to which wave and cells
+    are then fitted: that of einthoven, or a file of tools/fit_people_beats.py; empty: none."""
     cv_fiber: SpeedShare = 0.0
     """Relative half-width of activation.cv_fiber_mm_per_ms."""
     cv_transverse: SpeedShare = 0.0
@@ -191,10 +194,12 @@ class VariationSettings(Section):
 
     @model_validator(mode="after")
     def _people_have_no_widths(self) -> Self:
-        others = ("seed", "people", "people_draws")
+        others = ("seed", "people", "people_draws", "beats")
         widths = [key for key, value in self if key not in others and value > 0]
         if self.people_draws and not self.people:
             raise ValueError("people_draws: only with people: true")
+        if self.beats and not self.people:
+            raise ValueError("beats: only with people: true")
         if self.people and widths:
             raise ValueError(f"people: true takes no half-width; set {', '.join(widths)} to 0")
         return self

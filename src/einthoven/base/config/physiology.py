@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
@@ -169,6 +170,25 @@ def check_ranges(config: Config) -> None:
         places = [dict(site) | {"z": site.z + height} for site in purkinje.early_sites]
         moved = dict(purkinje) | {"early_sites": places}
         section_of(PurkinjeSettings, moved, f"config: variation.site_z: {where}")
+
+
+def check_beats(config: Config) -> None:
+    """Refuse drawn beats in hearts with scar or ischaemia, or from a file that does not exist.
+
+    Raises:
+        BadInput: says what to change.
+    """
+    beats = config.variation.beats
+    if beats and config.substrate.enabled:
+        raise BadInput(
+            f"config: variation.beats with substrate.kind: {config.substrate.kind}: waves and "
+            'cells are fitted to healthy beats; set variation.beats to ""'
+        )
+    if beats not in ("", "people") and not Path(beats).is_file():
+        raise BadInput(
+            f"config: variation.beats: {beats}: no such file; make it by "
+            "tools/fit_people_beats.py, or set it to people"
+        )
 
 
 def _early_sites(config: Config, patient: str) -> dict[str, Any]:

@@ -201,8 +201,14 @@ OF_SOME: Layout = {
         Variable("tissue", "heart_cell", "int8", "1", "0 healthy, 1 border zone, 2 core"),
         Variable("level", "heart_node", "float32", "1", "0 healthy to 1 core"),
     ),
+    "beat": (
+        Variable("fitted_time", "heart_node", "float32", "ms", "activation of scenario sinus"),
+        Variable("apd90", "heart_node", "float32", "ms", "duration of the action potential"),
+        Variable("low_plateau", "heart_node", "float32", "1", "share of the low plateau"),
+    ),
 }
-"""Groups that only some patient stores have: those of runs with section substrate."""
+"""Groups that only some patient stores have: those of runs with section substrate, or with
+variation.beats."""
 
 
 def _of(group: str, *names: str) -> tuple[Variable, ...]:

@@ -14,6 +14,7 @@ from einthoven.base.core.files import read_attrs
 from einthoven.data.dataset.layout import OF_SOME, PATIENT_FORMAT, PATIENT_LAYOUT, STAGE_LAYOUT
 from einthoven.data.dataset.store import open_store, values_of
 from einthoven.data.patient.anatomy import Anatomy
+from einthoven.data.patient.fitted_beat import FittedBeat
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.mesh import TetMesh
@@ -27,8 +28,8 @@ CONDITION = {"cycle_length": 1000.0, "i_kr_factor": 1.0}
 """Conditions of the cells, and their defaults."""
 FILE_OF = {"coordinates": "fibers"}
 """Stages that share the file, or the group of a store, of another one."""
-_ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Substrate, Ecg, SdfSamples,
-             FieldSamples)  # fmt: skip
+_ONE_EACH = (Anatomy, TetMesh, Fibers, Coordinates, PurkinjeTree, Substrate, FittedBeat, Ecg,
+             SdfSamples, FieldSamples)  # fmt: skip
 SINGLE: dict[str, type[Stage]] = {kind.stage: kind for kind in _ONE_EACH}
 """Stages of which a patient has exactly one."""
 
@@ -246,6 +247,7 @@ class Patient:
     coordinates = _Part[Coordinates]("Ventricular coordinates.")
     purkinje = _Part[PurkinjeTree]("Trees and junctions.")
     substrate = _Part[Substrate]("Scar or ischaemia.")
+    beat = _Part[FittedBeat]("Wave and cells of a drawn beat.")
     activations = _Part[dict[str, Activation]]("Activation by scenario.")
     lead_fields = _Part[LeadFields]("Lead fields of all electrodes.")
     ecg = _Part[Ecg]("ECGs of all scenarios.")
@@ -288,6 +290,22 @@ class Patient:
                     "heart; of another mesh? re-run the rule substrate"
                 )
         return self.substrate
+
+    @property
+    def fitted(self) -> FittedBeat | None:
+        """Wave and cells of a drawn beat; None where none was drawn.
+
+        Raises:
+            BadInput: they belong to another mesh.
+        """
+        if not self.has("beat"):
+            return None
+        if (n := len(self.beat.apd90)) != len(self.heart.points):
+            raise BadInput(
+                f"{self.where}: beat: {n} values of apd90 for {len(self.heart.points)} nodes of "
+                "the heart; of another mesh? re-run the rule beat"
+            )
+        return self.beat
 
     def activation(self, scenario: str) -> Activation:
         """Activation in one scenario.

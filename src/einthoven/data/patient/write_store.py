@@ -46,13 +46,11 @@ def write_store(path: str | Path, patient: Patient, whole_body: bool = False) ->
         BadInput: a stage is missing or broken, or stages contradict each other.
     """
     groups = _groups(patient, whole_body)
-    if patient.has("substrate"):
-        groups["substrate"] = patient.substrate.arrays()
+    some = [name for name in OF_SOME if patient.has(name)]
+    groups |= {name: getattr(patient, name).arrays() for name in some}
     _check_groups(groups)
-    single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field")
+    single = ("anatomy", "mesh", "fibers", "purkinje", "ecg", "sdf", "field", *some)
     attrs = {name: dict(sorted(getattr(patient, name).attrs().items())) for name in single}
-    if patient.has("substrate"):
-        attrs["substrate"] = dict(sorted(patient.substrate.attrs().items()))
     attrs["activation"] = {"settings": next(iter(patient.activations.values())).settings}
     about = {
         "format": PATIENT_FORMAT,

@@ -58,10 +58,15 @@ class Membrane:
     ) -> Self:
         """Membrane of a patient with mesh, fibres and, for a field of durations, coordinates.
 
+        A patient with a fitted beat has the durations, plateaus and conductivities of that.
+
         Raises:
             BadInput: stages that are missing or do not fit.
             NotConverged: the linear solver that smooths the durations failed.
         """
+        if (fitted := patient.fitted) is not None:
+            return cls(patient.heart, fitted.sigma_i(patient.fibers.f0),
+                       shares_of(fitted.apd90, fitted.low_plateau))  # fmt: skip
         sigma_i = intracellular(patient.fibers.f0, leadfield)
         durations, substrate = apd90_field(patient, repolarisation), patient.diseased
         if substrate is not None:

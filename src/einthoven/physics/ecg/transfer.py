@@ -74,7 +74,7 @@ class ElectrodeTransfer:
 
     def potential(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
         """Electrode potentials [electrode, time] mV; tau [node] ms, the smallest zero."""
-        return self.front(tau, cells) + self._differences(tau, cells)
+        return self.front(tau, cells) + self.differences(tau, cells)
 
     def front(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
         """Potentials with the template's duration everywhere: enough for a QRS."""
@@ -84,7 +84,7 @@ class ElectrodeTransfer:
         _sweep(self._mesh(tau, cells), source)
         return source.T @ kernel[:n_bins]
 
-    def _differences(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
+    def differences(self, tau: np.ndarray, cells: Cells) -> np.ndarray:
         """Potentials beyond those of the template, of other durations and plateaus."""
         if cells.low is None:
             return self._of_plateau(tau, cells, np.ones(len(tau)), is_low=False)

@@ -100,14 +100,15 @@ INVERSE = {"inverse_problem", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
-SHIPPED = {"imaging_simulate", "infarct_simulate"}
+SIMULATED = {"imaging_simulate", "infarct_simulate"}
+SHIPPED = SIMULATED | {"beat"}
 """Scripts that simulate beats by the shipped operator or lead fields."""
 TRAINS = {"imaging_train", "imaging_evaluate"}
 """Scripts of the networks that image."""
 IMAGING = TRAINS | {"reproduction_nearest"}
 """Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
-P_WAVE = {"ecg", "predict", "operator_predict", "inverse_operators", "published"}
+P_WAVE = {"ecg", "beat", "predict", "operator_predict", "inverse_operators", "published"}
 """Scripts that compute ECGs, or check them."""
 REACHES = {
     "body/anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},
@@ -138,10 +139,10 @@ REACHES = {
     | SHIPPED,
     "imaging/inputs/points.py": SHIPPED | IMAGING,
     "imaging/networks/trunk.py": TRAINS,
-    "physics/electrophysiology/purkinje/growth.py": {"purkinje"} | SHIPPED | IMAGING,
+    "physics/electrophysiology/purkinje/growth.py": {"purkinje"} | SIMULATED | IMAGING,
     "physics/electrophysiology/hopf_lax.py": {"activation"} | SHIPPED | IMAGING | P_WAVE,
     "physics/electrophysiology/atria/shells.py": P_WAVE,
-    "physics/electrophysiology/substrate/make.py": {"substrate"} | SHIPPED | IMAGING,
+    "physics/electrophysiology/substrate/make.py": {"substrate"} | SIMULATED | IMAGING,
     "physics/leadfield/neumann.py": {"leadfield", "published"} | INVERSE,
     "physics/ecg/leads.py": {
         "ecg",

@@ -23,6 +23,7 @@ SPEEDS = {"cv_fiber_mm_per_ms", "cv_transverse_mm_per_ms",
 FELT = {
     "purkinje": {"speed_mm_per_ms", "early_sites"},
     "activation": SPEEDS,
+    "beat": SPEEDS | SIGMA | DURATIONS,
     "leadfield": SIGMA,
     "ecg": SIGMA | DURATIONS,
     "predict": SIGMA | DURATIONS,

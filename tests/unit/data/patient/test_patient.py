@@ -12,7 +12,7 @@ from helpers.heart import heart_mesh, heart_patient
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.data.dataset.layout import STAGE_LAYOUT
+from einthoven.data.dataset.layout import OF_SOME, STAGE_LAYOUT
 from einthoven.data.patient.heart import Heart
 from einthoven.data.patient.leadfields import LeadFields
 from einthoven.data.patient.mesh import TetMesh
@@ -20,8 +20,8 @@ from einthoven.data.patient.parameters import PatientParameters
 from einthoven.data.patient.patient import SINGLE, Patient
 from einthoven.data.patient.stages import Activation
 
-EVERYBODYS = {name: kind for name, kind in SINGLE.items() if name != "substrate"}
-"""Stages of every patient; that of some is tested in test_substrate_stage.py."""
+EVERYBODYS = {name: kind for name, kind in SINGLE.items() if name not in OF_SOME}
+"""Stages of every patient; those of some are tested in test_substrate_stage.py and others."""
 KINDS = {**EVERYBODYS, "activation": Activation, "leadfield": LeadFields}
 FILE_OF = {"coordinates": "fibers", "activation": "activation_lbbb", "leadfield": "leadfield_b1"}
 RULE_OF = {"coordinates": "fibers", "sdf": "sdf_samples", "field": "field_samples"}

@@ -104,7 +104,7 @@ def test_without_widths_rules_get_the_sections_to_the_letter():
         job = SimpleNamespace(patient="p0007")
         for name in ("purkinje", "activation", "repolarisation"):
             assert repr(getattr(plan.settings, f"{name}_of")(job)) == repr(plan.section(name))
-    widths = VariationSettings().model_dump(exclude={"seed", "people", "people_draws"})
+    widths = VariationSettings().model_dump(exclude={"seed", "people", "people_draws", "beats"})
     assert widths.keys() == WIDTHS.keys() | SITE_WIDTHS.keys()
     assert not any(widths.values())
 

@@ -27,7 +27,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
         patient: with mesh, fibres and, if the scenario needs them, Purkinje trees and coordinates;
             with `config.capture` always with trees. A substrate slows or stops the wave; dead
             muscle gets the time of the nearest that lives. If its anatomy has activation times of
-            an imported mesh in this scenario, these are used.
+            an imported mesh in this scenario, these are used; if it has a fitted beat, that is the
+            wave of every beat from the His bundle without blocks and at the usual speeds.
         scenario: name of a built-in one, such as sinus, lbbb or crt, or any other.
         config: speeds, the solver, pacing delay, and whether the muscle captures the trees.
 
@@ -43,6 +44,8 @@ def activate(patient: Patient, scenario: str | Scenario, config: ActivationConfi
     measured = patient.anatomy.measured if patient.has("anatomy") else None
     if measured is not None and measured.time is not None and measured.scenario == beat.name:
         return _measured_activation(patient, measured, beat)
+    if (fitted := patient.fitted) is not None and beat.is_usual:
+        return _given_activation(patient, fitted.fitted_time, "fitted", beat)
     heart, factor = patient.heart, beat.settings.muscle_speed_factor
     speeds = speed_tensor_sq(
         patient.fibers.f0,
@@ -82,13 +85,20 @@ def _measured_activation(patient: Patient, measured: MeasuredTissue, beat: Scena
     times, gap = measured.time_at(patient.heart.points)
     times -= times.min()
     logger.info("activation of the heart's own mesh, from at most %.1f mm away", gap.max())
+    return _given_activation(patient, times, "measured", beat)
+
+
+def _given_activation(
+    patient: Patient, times: np.ndarray, backend: str, beat: Scenario
+) -> Activation:
+    """Activation at times [node] ms of another origin; the least is zero."""
     return Activation(
         patient=patient.name,
         activation_time=times.astype(np.float32),
         source_nodes=np.array([times.argmin()], np.int32),
         source_times=np.zeros(1),
         scenario=beat.name,
-        backend="measured",
+        backend=backend,
         total_ms=float(times.max()),
         cycle_length_ms=float(beat.settings.cycle_length_ms),
         i_kr_factor=beat.settings.i_kr_factor,

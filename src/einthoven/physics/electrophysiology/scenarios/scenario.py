@@ -24,6 +24,13 @@ class Scenario[S: ScenarioSettings](ABC):
     from_his: ClassVar[bool] = False
     """Whether the wave comes down the bundles."""
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether the wave comes down the bundles without a block, at the usual speeds."""
+        settings = self.settings
+        factors = settings.muscle_speed_factor, settings.tree_speed_factor
+        return self.from_his and not settings.blocks and factors == (1.0, 1.0)
+
     @abstractmethod
     def sources(self, patient: Patient, config: ActivationConfig) -> WaveSources:
         """Nodes and times at which the wave starts; the earliest need not be at zero.

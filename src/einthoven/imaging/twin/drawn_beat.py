@@ -1,0 +1,292 @@
+"""The beat of a drawn person on the body of a virtual patient, which stays as it is.
+
+Five early sites and four gradients cannot give people's QRS and T waves, whatever the body
+(docs/studies/2026-11-26-drawn-beats.md). So the wave (free onsets) and the cells (durations and
+plateaus) are fitted on each body to a beat drawn from the distribution of people's beats. Of a few
+draws that one is taken which the body's own draws of physiology come nearest to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from einthoven.base.config import Config
+from einthoven.base.config.atria import AtriaSettings
+from einthoven.base.config.people import CYCLE_LENGTH
+from einthoven.base.config.traits import AGE
+from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
+from einthoven.base.core.seeds import generator
+from einthoven.data.patient.fitted_beat import FittedBeat
+from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.patient import Patient
+from einthoven.imaging.twin.body_bank import LATEST_MS, N_DRAWS
+from einthoven.imaging.twin.body_twin import ABOUT, BodyProblem, BodyTwin
+from einthoven.imaging.twin.cell_fit import LEVELS, N_TIMES, CellFields, KnownWave
+from einthoven.imaging.twin.inferred_twin import AFTER_MS, BEFORE_MS, LEAD_MS
+from einthoven.imaging.twin.people_heart import PeopleHeart, qrs_people
+from einthoven.imaging.twin.people_search import LikelyPerson, PeopleSearch, people_like, placed
+from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.p_wave import AtrialWave
+from einthoven.physics.ecg.people_beats import PeopleBeats, VentricularBeat
+from einthoven.physics.ecg.transfer import ElectrodeTransfer
+from einthoven.physics.electrophysiology.repolarisation import (
+    GradientFields,
+    apd90_field,
+    plateau_field,
+)
+
+WAVE = replace(ABOUT, noise_share=0.015)
+"""Settings of the wave: noise of 4 %, the default, hides a small r in V1."""
+WAVE_STEPS = (12, 8)
+"""Steps of the wave; after each of them the cells are fitted."""
+N_BEATS = 6
+"""Draws among which the beat is chosen; with more of them beats would vary less than people's."""
+GAIN_COST = 0.3
+"""Cost of a beat's amplitude over the body's, log^2, against 1 - correlation."""
+
+
+class NearestPlay(NamedTuple):
+    """Draw of a body's physiology that comes nearest to a QRS."""
+
+    correlation: float
+    start_ms: int
+    gain: float
+
+    @property
+    def cost(self) -> float:
+        """Smaller for beats that suit the body."""
+        return 1 - self.correlation + GAIN_COST * float(np.log(self.gain)) ** 2
+
+
+@dataclass(frozen=True, eq=False)
+class BeatBody:
+    """A virtual patient on whose body beats are fitted."""
+
+    patient: Patient
+    """Patient with mesh, fibres and ventricular coordinates."""
+    config: Config
+    """Sections activation and leadfield."""
+    heart: PeopleHeart
+    deviations: np.ndarray
+    """[draw, variable] SD of `qrs_people`, independent."""
+    played: np.ndarray
+    """[draw, 8, time] mV of these draws."""
+    cells: CellFields
+    """Cells of the patient's draw of physiology."""
+    other: np.ndarray
+    """[12, N_TIMES] mV from the first activation, what the ECG has besides the ventricles."""
+
+    @classmethod
+    def of(
+        cls,
+        patient: Patient,
+        grad: np.ndarray,
+        config: Config,
+        cells: CellFields,
+        other: np.ndarray,
+        seed: int,
+    ) -> Self:
+        """A body whose draws depend on the seed and the patient's name.
+
+        Args:
+            patient: with mesh, fibres and ventricular coordinates.
+            grad: [9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`.
+            config: sections activation and leadfield.
+            cells, other: as the attributes.
+            seed: of the draws.
+        """
+        heart, people = PeopleHeart.of(patient, grad, config.activation), qrs_people()
+        rng = generator(seed, patient.name, "beat", "draws")
+        deviations = rng.standard_normal((N_DRAWS, len(people.names)))
+        played = np.array([heart.play(people.at(draw)).ecg for draw in deviations])
+        return cls(patient, config, heart, deviations, played, cells, other)
+
+    @cached_property
+    def transfer(self) -> ElectrodeTransfer:
+        """From activation to the nine electrodes."""
+        heart, f0 = self.patient.heart, self.patient.fibers.f0
+        return ElectrodeTransfer.of(heart, f0, self.heart.grad, N_TIMES)
+
+    @cached_property
+    def gradients(self) -> GradientFields:
+        """Gradients of durations and plateaus."""
+        return GradientFields.of(self.patient, self.config.repolarisation.smoothing_mm)
+
+    def nearest(self, beat: VentricularBeat) -> NearestPlay:
+        """The draw of physiology that is most like a beat's QRS."""
+        ecg = qrs_of(beat)[INDEPENDENT_ROWS]
+        best = NearestPlay(-1.0, 0, 1.0)
+        for start in range(LATEST_MS + 1):
+            seen = ecg[:, start : start + self.played.shape[2]]
+            own = self.played[:, :, : seen.shape[1]]
+            dot, power = np.einsum("dlt,lt->d", own, seen), np.square(own).sum((1, 2))
+            alike = dot / np.sqrt(power * np.square(ecg).sum())
+            k = int(alike.argmax())
+            if alike[k] > best.correlation:
+                best = NearestPlay(float(alike[k]), start, float(max(dot[k] / power[k], 1e-3)))
+        return best
+
+    def fitted(self, beat: VentricularBeat, seed: int) -> FittedBeat:
+        """Wave and cells that give a beat, fitted in turns.
+
+        Raises:
+            StepFailed, NotConverged: of the wave.
+        """
+        qrs, person = qrs_of(beat), self._person(beat, seed)
+        values, fields = qrs_people().at(person.deviation), self.cells
+        along = values["sigma_il_s_per_m"]
+        wave = self._wave(beat, person, (along, along * values["sigma_it_share"]))
+        for steps, levels in zip(WAVE_STEPS, (LEVELS[:2], LEVELS)):
+            other = placed(wave.beyond(fields) + self.other, float(person.tau.min()), qrs.shape[1])
+            problem = BodyProblem(
+                self.patient, self.heart.grad, None, qrs - other, self.config, WAVE
+            )
+            twin = problem.fit(person, (steps,))
+            person = person._replace(tau=twin.twin.activation_time,
+                                     log_gain=twin.twin.parameters.log_gain)  # fmt: skip
+            wave = self._wave(beat, person, self._sigmas(twin))
+            fields = wave.fit(self.cells, levels=levels)
+        return self._found(wave, fields, twin)
+
+    def _person(self, beat: VentricularBeat, seed: int) -> LikelyPerson:
+        """A physiology of people that has nearly a beat's QRS."""
+        rows, start = qrs_of(beat)[INDEPENDENT_ROWS], self.nearest(beat).start_ms
+        begin = max(0, start - LEAD_MS)
+        rng = generator(seed, self.patient.name, "beat", "search")
+        found = people_like(self.heart, rows[:, begin:], float(start - begin),
+                            (self.deviations, self.played), PeopleSearch(), rng)  # fmt: skip
+        return found.later(begin)
+
+    def _wave(
+        self, beat: VentricularBeat, person: LikelyPerson, sigmas: tuple[float, float]
+    ) -> KnownWave:
+        first = float(person.tau.min())
+        return KnownWave(
+            self.patient, self.heart.grad, self.transfer, self.gradients, person.tau - first,
+            sigmas, float(np.exp(person.log_gain)), BEFORE_MS - first, beat, self.other,
+        )  # fmt: skip
+
+    def _sigmas(self, twin: BodyTwin) -> tuple[float, float]:
+        section = self.config.leadfield
+        settings = np.array([section.sigma_il_s_per_m, section.sigma_it_s_per_m])
+        along, across = settings * np.exp(twin.twin.parameters.log_sigmas)
+        return float(along), float(across)
+
+    def _found(self, wave: KnownWave, fields: CellFields, twin: BodyTwin) -> FittedBeat:
+        off = wave.beyond(fields)[:, wave.samples] - wave.wanted
+        rms = [float(np.sqrt(np.mean(off[:, part] ** 2))) for part in (wave.is_st, ~wave.is_st)]
+        return FittedBeat(
+            patient=self.patient.name,
+            fitted_time=wave.tau.astype(np.float32),
+            apd90=fields.known[0].astype(np.float32),
+            low_plateau=fields.low.astype(np.float32),
+            sigma_il_s_per_m=wave.sigmas[0],
+            sigma_it_s_per_m=wave.sigmas[1],
+            gain=wave.gain,
+            qrs_correlation=float(twin.twin.correlation),
+            onsets_sd=float(twin.off_in_sd()["onsets_rms"]),
+            st_rms_mv=rms[0],
+            t_rms_mv=rms[1],
+        )
+
+
+@dataclass(frozen=True)
+class BeatSettings:
+    """Settings that a patient's beat depends on.
+
+    Attributes:
+        config: sections activation, leadfield and repolarisation, as the patient has them.
+        atria: of the patient.
+        traits: cycle_length_ms and age_years. sex: female, male or None.
+        seed: of the draws.
+    """
+
+    config: Config
+    atria: AtriaSettings
+    traits: Mapping[str, float]
+    sex: str | None
+    seed: int
+
+    @classmethod
+    def of_params(
+        cls, activation: Any, leadfield: Any, repolarisation: Any, atria: Any,
+        person: Mapping[str, Any],
+    ) -> Self:  # fmt: skip
+        """Settings from a rule's sections, and seed, sex and traits of the person."""
+        config = Config.model_validate(
+            {"activation": activation, "leadfield": leadfield, "repolarisation": repolarisation}
+        )
+        traits = {name: float(person[name]) for name in (CYCLE_LENGTH, AGE)}
+        return cls(config, AtriaSettings.model_validate(atria), traits, person.get("sex"),
+                   int(person["seed"]))  # fmt: skip
+
+    @property
+    def known(self) -> dict[str, float]:
+        """Numbers for `PeopleBeats.draw`: cycle length, age and, if any, sex."""
+        found = {"log_cycle_ms": float(np.log(self.traits[CYCLE_LENGTH])),
+                 "age_years": self.traits[AGE]}  # fmt: skip
+        return found | ({} if self.sex is None else {"female": float(self.sex == "female")})
+
+
+def fitted_beat(
+    patient: Patient, fields: LeadFields, beats: PeopleBeats, settings: BeatSettings
+) -> FittedBeat:
+    """The beat of a drawn person on a patient's body.
+
+    Args:
+        patient: with mesh, fibres and ventricular coordinates.
+        fields: of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
+        beats: distribution that the beat is drawn from.
+        settings: of the patient.
+
+    Raises:
+        BadInput: stages that are missing or do not fit each other.
+        StepFailed, NotConverged: of wave or cells.
+    """
+    config, seed = settings.config, settings.seed
+    gradients = fields.gradients(patient.heart, config.leadfield.gradient)
+    cells = CellFields.of(apd90_field(patient, config.repolarisation),
+                          plateau_field(patient, config.repolarisation))  # fmt: skip
+    other = atrial_repolarisation(patient, gradients, settings.atria)
+    body = BeatBody.of(patient, gradients.grad, config, cells, other, seed)
+    drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
+    return body.fitted(suitable(body, drawn), seed)
+
+
+def qrs_of(beat: VentricularBeat) -> np.ndarray:
+    """The fitted interval of a beat: [12, time] mV, with its onset at `BEFORE_MS`."""
+    return beat.window(BEFORE_MS, round(BEFORE_MS + beat.qrs_ms + AFTER_MS))
+
+
+def suitable(body: BeatBody, beats: Sequence[VentricularBeat]) -> VentricularBeat:
+    """The beat, of some, that suits a body best."""
+    return min(beats, key=lambda beat: body.nearest(beat).cost)
+
+
+def atrial_repolarisation(
+    patient: Patient, fields: LeadFieldGradients, settings: AtriaSettings
+) -> np.ndarray:
+    """Part of the atria in the ventricles' beat, from their level at the first activation.
+
+    A recorded beat, whose zero is at the QRS onset, has it as well.
+
+    Args:
+        patient: with mesh. fields: of the electrodes of the 12 leads and any others.
+        settings: a patient's atria.
+
+    Returns:
+        [12, N_TIMES] mV.
+
+    Raises:
+        BadInput: as `AtrialWave`.
+    """
+    if not settings.enabled:
+        return np.zeros((len(LEADS), N_TIMES))
+    wave = AtrialWave.of(patient.heart, settings)
+    time = np.arange(-np.ceil(wave.pr_ms), N_TIMES)
+    potential = wave.potential(fields.in_torso(patient.mesh, wave.places), time)
+    ecg = twelve_lead(fields.electrode_names.tolist(), potential)[:, time >= 0]
+    return ecg - ecg[:, :1]
