@@ -242,3 +242,43 @@ def test_time_axis_starts_earlier_by_whole_steps():
     before, after = time_axis(ecg), time_axis(ecg, ON)
     np.testing.assert_array_equal(after[-len(before) :], before)
     assert after[0] <= -260.0 < after[1] and np.ptp(np.diff(after)) < 1e-9
+
+
+def test_atria_turn_about_their_middle_along_the_ventricles_axes():
+    heart = activated_patient().heart
+    wall = AtrialWall.of(heart, ON.walls_mm)
+    assert wall.turned(heart, (0.0, 0.0, 0.0)) is wall
+    middle, z = wall.muscle.points.mean(axis=0), heart.long_axis
+    turned = wall.turned(heart, (0.0, 0.0, 90.0)).muscle.points
+    np.testing.assert_allclose(turned.mean(axis=0), middle, atol=1e-9)
+    before, after = wall.muscle.points - middle, turned - middle
+    np.testing.assert_allclose(after @ z, before @ z, atol=1e-9)
+    across = [points - np.outer(points @ z, z) for points in (before, after)]
+    # a quarter turn, counterclockwise about z
+    np.testing.assert_allclose(np.cross(z, across[0]), across[1], atol=1e-9)
+    back = wall.turned(heart, (0.0, 0.0, 90.0)).turned(heart, (0.0, 0.0, -90.0))
+    np.testing.assert_allclose(back.muscle.points, wall.muscle.points, atol=1e-9)
+
+
+def test_turned_atria_have_the_potentials_of_electrodes_turned_the_other_way():
+    heart, time = activated_patient().heart, np.arange(-260.0, 100.0)
+    waves = [AtrialWave.of(heart, ON.model_copy(update={"turn_y_deg": angle}))
+             for angle in (0.0, 35.0)]  # fmt: skip
+    middle = waves[0].wall.muscle.points.mean(axis=0)
+    before, after = (wave.wall.muscle.points - middle for wave in waves)
+    turn = np.linalg.lstsq(before, after, rcond=None)[0].T
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
+    places = [middle + (PLACES - middle) @ turn, PLACES]
+    own = [wave.potential(pseudo_lead_field_grad(wave.places, at, 0.2), time)
+           for wave, at in zip(waves, places)]  # fmt: skip
+    np.testing.assert_allclose(own[0], own[1], atol=1e-6)
+    assert np.abs(own[0]).max() > 0.01
+
+
+def test_a_patient_s_turn_is_drawn_within_its_spread():
+    wide = ON.model_copy(update={"turn_x_deg": -12.0, "turn_x_spread_deg": 37.0})
+    drawn = [wide.of_patient(f"p{k:04d}") for k in range(50)]
+    angles = np.array([one.turns_deg[0] for one in drawn])
+    assert -49 <= angles.min() < -40 < 15 < angles.max() <= 25
+    assert {one.turns_deg[1:] for one in drawn} == {(0.0, 0.0)}
+    assert {one.turn_x_spread_deg for one in drawn} == {0.0}

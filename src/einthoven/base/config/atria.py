@@ -11,6 +11,8 @@ from einthoven.base.core.seeds import generator
 RHYTHM = "rhythm"
 """Kind of the scenarios in which the sinus node leads."""
 AtrialSpeed = Annotated[float, Field(ge=0.1, le=4)]
+Turn = Annotated[float, Field(ge=-90, le=90)]
+TurnSpread = Annotated[float, Field(ge=0, le=90)]
 Share = Annotated[float, Field(ge=0, le=0.5, description="share of the value, >= 0, <= 0.5")]
 
 
@@ -34,6 +36,11 @@ class AtriaSettings(Section):
     """Speed in Bachmann's bundle."""
     sinus_node: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Place on the terminal crest: 0 at the superior, 1 at the inferior vena cava."""
+    turn_x_deg: Turn = 0.0
+    """Turn of both atria about their middle, along the ventricles' axes (`atria.shells`): x from
+    the left to the right base, y to the head, z from apex to base; x first."""
+    turn_y_deg: Turn = 0.0
+    turn_z_deg: Turn = 0.0
     size: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """Factor on sizes in proportion to the ventricles."""
     wall_mm: Annotated[float, Field(ge=0.5, le=6)] = 2.0
@@ -51,6 +58,9 @@ class AtriaSettings(Section):
     conductivity_spread: Share = 0.2
     av_delay_spread_ms: Annotated[float, Field(ge=0, le=100)] = 20.0
     sinus_node_spread: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    turn_x_spread_deg: TurnSpread = 0.0
+    turn_y_spread_deg: TurnSpread = 0.0
+    turn_z_spread_deg: TurnSpread = 0.0
 
     @model_validator(mode="after")
     def _spreads_stay_in_range(self) -> Self:
@@ -91,6 +101,11 @@ class AtriaSettings(Section):
         return {"right": self.wall_mm, "left": self.left_wall * self.wall_mm}
 
     @property
+    def turns_deg(self) -> tuple[float, float, float]:
+        """Angles about the ventricles' axes."""
+        return self.turn_x_deg, self.turn_y_deg, self.turn_z_deg
+
+    @property
     def columns(self) -> dict[str, float]:
         """Values that differ between patients, by their names in sheets and stores."""
         return {f"atria_{name}": float(getattr(self, name)) for name in VALUES}
@@ -113,6 +128,9 @@ VALUES = {
     "bundle_speed_mm_per_ms": AtrialSpread("speed_spread", True, "speed"),
     "sinus_node": AtrialSpread("sinus_node_spread", False, "sinus_node"),
     "size": AtrialSpread("size_spread", True, "size"),
+    "turn_x_deg": AtrialSpread("turn_x_spread_deg", False, "turn_x"),
+    "turn_y_deg": AtrialSpread("turn_y_spread_deg", False, "turn_y"),
+    "turn_z_deg": AtrialSpread("turn_z_spread_deg", False, "turn_z"),
     "sigma_i_s_per_m": AtrialSpread("conductivity_spread", True, "conductivity"),
 }
 """Key of a value -> its spread."""

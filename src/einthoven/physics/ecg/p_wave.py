@@ -63,6 +63,7 @@ class AtrialWave:
             BadInput: the heart has no right ventricle, or the wall is too thick for it.
         """
         wall = AtrialWall.of(heart, settings.walls_mm, settings.size)
+        wall = wall.turned(heart, settings.turns_deg)
         return cls(wall, AtrialActivation.of(wall, settings), settings)
 
     @property

@@ -7,7 +7,7 @@ from einthoven.base.config import validate
 from einthoven.base.config.atria import VALUES, AtriaSettings
 from einthoven.base.core.errors import BadInput
 
-ON = AtriaSettings(enabled=True)
+ON = AtriaSettings(enabled=True, turn_x_spread_deg=20, turn_y_spread_deg=20, turn_z_spread_deg=20)
 
 
 def test_draws_stay_in_their_ranges_and_differ_between_patients():

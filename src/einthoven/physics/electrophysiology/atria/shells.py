@@ -10,11 +10,12 @@ appendages and the septum that both share are left out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.tags import Surface
@@ -103,6 +104,16 @@ class AtrialWall:
         none = np.empty((0, 3), np.int64), np.empty(0, np.int8)
         muscle = Heart(np.concatenate(points), np.concatenate(cells), *none)
         return cls(muscle, directions, first)
+
+    def turned(self, heart: Heart, angles_deg: tuple[float, float, float]) -> Self:
+        """Both atria turned about their middle by angles about the ventricles' x, y and z."""
+        if not any(angles_deg):
+            return self
+        axes, _, _ = _frame(heart)
+        turn = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+        middle = self.muscle.points.mean(axis=0)
+        points = middle + (self.muscle.points - middle) @ (axes.T @ turn @ axes).T
+        return replace(self, muscle=replace(self.muscle, points=points))
 
     def node(self, place: AtrialPlace) -> int:
         """The outer node nearest to a place."""
