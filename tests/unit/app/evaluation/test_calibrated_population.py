@@ -233,3 +233,12 @@ def test_an_ecg_of_another_config_is_refused(tmp_path, fields):
         candidates_of(finished(other), other, 1)
     with pytest.raises(BadInput, match=r"variation.people: false"):
         candidates_of(finished(one), validate({}), 1)
+
+
+def test_fitted_beats_have_no_candidates(tmp_path, fields):
+    config = config_with(0, tmp_path)
+    beats = config.model_copy(
+        update={"variation": config.variation.model_copy(update={"beats": "people"})}
+    )
+    with pytest.raises(BadInput, match=r"variation.beats: people: .* have no candidates"):
+        candidates_of(finished(config), beats, 1)

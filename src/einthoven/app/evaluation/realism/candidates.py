@@ -97,6 +97,11 @@ def candidates_of(patient: Patient, config: Config, n_candidates: int) -> Candid
     """
     if not config.variation.people:
         raise BadInput("variation.people: false; only people that are drawn have candidates")
+    if config.variation.beats:
+        raise BadInput(
+            f"variation.beats: {config.variation.beats}: beats that are fitted have no candidates; "
+            'finish a run with variation.beats: ""'
+        )
     stored = patient.ecg
     if SCENARIO not in stored.scenario:
         raise BadInput(f"{patient.name}: no ECG of scenario {SCENARIO}")
