@@ -17,6 +17,7 @@ from einthoven.base.config import Config
 from einthoven.base.config.atria import AtriaSettings
 from einthoven.base.config.people import CYCLE_LENGTH
 from einthoven.base.config.traits import AGE
+from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.fitted_beat import FittedBeat
@@ -44,6 +45,8 @@ WAVE_STEPS = (12, 8)
 """Steps of the wave; after each of them the cells are fitted."""
 N_BEATS = 6
 """Draws among which the beat is chosen; with more of them beats would vary less than people's."""
+LEAST_CORRELATION = 0.9
+"""Correlation of QRS complexes below which a beat is not that of the drawn person."""
 GAIN_COST = 0.3
 """Cost of a beat's amplitude over the body's, log^2, against 1 - correlation."""
 
@@ -244,7 +247,7 @@ def fitted_beat(
 
     Raises:
         BadInput: stages that are missing or do not fit each other.
-        StepFailed, NotConverged: of wave or cells.
+        StepFailed, NotConverged: of wave or cells, or the QRS is not that of the drawn person.
     """
     config, seed = settings.config, settings.seed
     gradients = fields.gradients(patient.heart, config.leadfield.gradient)
@@ -253,7 +256,14 @@ def fitted_beat(
     other = atrial_repolarisation(patient, gradients, settings.atria)
     body = BeatBody.of(patient, gradients.grad, config, cells, other, seed)
     drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
-    return body.fitted(suitable(body, drawn), seed)
+    found = body.fitted(suitable(body, drawn), seed)
+    if found.qrs_correlation < LEAST_CORRELATION:
+        raise StepFailed(
+            f"{patient.name}: the QRS that was fitted correlates with the drawn one by "
+            f"{found.qrs_correlation:.2f}, below {LEAST_CORRELATION:g}; take another "
+            "variation.seed, or leave the patient out by dataset.exclude"
+        )
+    return found
 
 
 def qrs_of(beat: VentricularBeat) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from helpers.heart import activated_patient
 from einthoven.base.config import Config
 from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import EcgSettings
-from einthoven.base.core.errors import BadInput
+from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.names import STANDARD_ELECTRODES
+from einthoven.base.core.seeds import generator
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.twin import drawn_beat
 from einthoven.imaging.twin.cell_fit import (
@@ -21,8 +23,8 @@ from einthoven.imaging.twin.cell_fit import (
     FitLevel,
     KnownWave,
 )
-from einthoven.imaging.twin.drawn_beat import BeatBody, suitable
-from einthoven.physics.ecg.people_beats import VentricularBeat
+from einthoven.imaging.twin.drawn_beat import BeatBody, BeatSettings, fitted_beat, suitable
+from einthoven.physics.ecg.people_beats import VentricularBeat, shipped_beats
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
 from einthoven.physics.electrophysiology.cells.family import family
@@ -170,3 +172,23 @@ def test_a_beat_of_another_mesh_is_refused():
     with pytest.raises(BadInput, match=r"beat: \d+ values of apd90 .* re-run the rule beat"):
         _ = activated_patient().with_stages(shorter).fitted
     assert activated_patient().fitted is None
+
+
+def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypatch):
+    patient, names = activated_patient(), np.array(STANDARD_ELECTRODES)
+    fields = LeadFieldGradients(names, np.zeros((9, 3)), grad())
+    kept = SimpleNamespace(gradients=lambda heart, kind: fields)
+    person = {"cycle_length_ms": 820.0, "age_years": 44.0, "seed": 3, "sex": "female"}
+    config = Config()
+    settings = BeatSettings.of_params(config.activation.model_dump(),
+                                      config.leadfield.model_dump(),
+                                      config.repolarisation.model_dump(), {}, person)  # fmt: skip
+    assert settings.known == {"log_cycle_ms": np.log(820.0), "age_years": 44.0, "female": 1.0}
+    poor, asked = replace(found(), qrs_correlation=0.7), []
+    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or poor)
+    with pytest.raises(StepFailed, match=r"correlates with the drawn one by 0.70, below 0.9"):
+        fitted_beat(patient, kept, shipped_beats(), settings)
+    drawn = shipped_beats().draw(6, settings.known, generator(3, patient.name, "beat"))
+    costs = [body().nearest(beat).cost for beat in drawn]
+    assert len(asked) == 1 and min(np.abs(beat.qrs_ms - asked[0].qrs_ms) for beat in drawn) == 0
+    assert np.ptp(costs) > 0
