@@ -59,7 +59,7 @@ def timed(action: Callable[..., Row], *args: Any) -> Row:
 
 
 def by_us(surfaces: Surfaces, sites: np.ndarray, config: MeshSettings) -> Row:
-    mesh = tetrahedralise(surfaces, sites, config)
+    mesh = tetrahedralise(surfaces, sites, config.model_copy(update={"inner_nodes": False}))
     cells = mesh.cells[: mesh.n_heart_cells]
     wanted = tissue_volumes(surfaces)[Tissue.MYOCARDIUM]
     return {

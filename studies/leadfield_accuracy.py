@@ -71,11 +71,13 @@ def ball_orders() -> dict[str, float]:
 def patient_mesh(index: int, config: Config) -> tuple[TetMesh, np.ndarray]:
     """Mesh, and the nine electrodes with one more at which the mesh is not refined.
 
-    The patient is one of the demo's cohort, whatever the preset: the same person for all.
+    The patient is one of the demo's cohort, whatever the preset: the same person for all. The mesh
+    has no inner nodes (`mesh.inner_nodes`), so that its edges are those of the preset.
     """
     body = build_anatomy(draw_patient(index, Config().cohort), config.anatomy)
     sites, n_refined = body.site_points, NINE + config.electrodes.n_refined
-    mesh = tetrahedralise(body.surfaces, sites[:n_refined], config.mesh, body.patient)
+    section = config.mesh.model_copy(update={"inner_nodes": False})
+    mesh = tetrahedralise(body.surfaces, sites[:n_refined], section, body.patient)
     return mesh, np.concatenate([sites[:NINE], sites[[n_refined + 6]]])
 
 

@@ -110,7 +110,7 @@ def anatomy_of(index: int, config: Config, edge_mm: float) -> Anatomy:
 
 def gmsh_mesh(anatomy: Anatomy, config: Config, edge_mm: float) -> TetMesh:
     """Mesh of the body with a mean edge in the muscle."""
-    section = config.mesh.model_copy(update={"heart_edge_mm": edge_mm})
+    section = config.mesh.model_copy(update={"heart_edge_mm": edge_mm, "inner_nodes": False})
     return tetrahedralise(anatomy.surfaces, anatomy.site_points[:9], section, anatomy.patient)
 
 

@@ -155,21 +155,21 @@ def test_source_energy_is_the_constant_of_the_bound(stored):
 
 
 def test_pinned_numbers(stored):
-    """Values of the first run; another gmsh may move them a little."""
+    """Values of the first run with inner nodes; another gmsh may move them a little."""
     assert stored.volumes.sum() / 1000 == pytest.approx(127.1, rel=0.005)  # ml
     last = [tau.max() for tau in stored.tau.values()]
-    np.testing.assert_allclose(last, [103.3, 159.2], rtol=0.03)
-    np.testing.assert_allclose(stored.ecg["qrs_duration"], [104.1, 163.2], atol=3)
-    np.testing.assert_allclose(stored.ecg["source_energy"], [1.605e8, 2.258e8], rtol=0.03)
+    np.testing.assert_allclose(last, [101.3, 159.6], rtol=0.03)
+    np.testing.assert_allclose(stored.ecg["qrs_duration"], [103.7, 163.5], atol=3)
+    np.testing.assert_allclose(stored.ecg["source_energy"], [1.605e8, 2.278e8], rtol=0.03)
     sinus, lbbb = stored.ecg["qrs_amplitude"]
-    wanted = [0.87, 0.63, 0.63, 0.67, 0.71, 0.47, 1.72, 2.36, 2.68, 2.32, 1.08, 0.63]
+    wanted = [0.78, 0.56, 0.56, 0.58, 0.66, 0.44, 1.64, 2.61, 2.67, 2.22, 0.99, 0.60]
     np.testing.assert_allclose(sinus, wanted, rtol=0.1)
-    np.testing.assert_allclose(lbbb[6:9], [2.98, 4.47, 2.33], rtol=0.1)
+    np.testing.assert_allclose(lbbb[6:9], [3.01, 4.57, 2.38], rtol=0.1)
     muscle = stored.field["field_tissue"] == 1
     size = np.linalg.norm(stored.field["field_grad"][4][muscle], axis=1).mean()
-    # of two processors, on each to 3 %: the last digits of a surface decide on a coarse mesh
-    known = [pytest.approx(value, rel=0.03) for value in (1.61e-4, 1.468e-4)]
-    assert size in known  # kOhm/mm, V2
+    # two processors differed by 10 % without inner nodes: the last digits of a surface decide on a
+    # coarse mesh; with them one was measured
+    assert size == pytest.approx(1.40e-4, rel=0.12)  # kOhm/mm, V2
 
 
 def test_field_samples_are_of_their_cells(stored):

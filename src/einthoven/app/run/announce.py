@@ -10,20 +10,21 @@ from einthoven.app.run.plan import Plan
 from einthoven.base.config.models import Config
 
 USUAL_S: Mapping[str, float] = {
-    "cohort": 0.1, "cohort_sheet": 0.1, "anatomy": 1.5, "sdf_samples": 0.3, "mesh": 1.4,
-    "fibers": 0.4, "purkinje": 0.5, "activation": 0.9, "leadfield": 0.6, "field_samples": 0.7,
-    "ecg": 1.4, "patient_store": 0.5, "first": 2.0,
-    "shapes": 3.1, "consolidate": 6.4, "recipe": 0.1, "population": 14.0, "encoder": 54.0,
-    "surrogate": 75.0, "predict": 4.0, "reconstruct": 1.9, "evaluate": 6.0, "report": 21.0,
-    "operator_train": 33.0, "operator_predict": 2.8,
+    "cohort": 0.1, "cohort_sheet": 0.1, "anatomy": 0.8, "sdf_samples": 0.3, "mesh": 2.1,
+    "fibers": 1.2, "purkinje": 0.9, "activation": 0.6, "leadfield": 1.1, "field_samples": 0.9,
+    "ecg": 4.2, "patient_store": 0.6, "first": 2.0,
+    "shapes": 4.6, "consolidate": 7.5, "recipe": 0.1, "population": 17.0, "encoder": 57.0,
+    "surrogate": 69.0, "predict": 6.6, "reconstruct": 3.0, "evaluate": 19.0, "report": 20.0,
+    "operator_train": 44.0, "operator_predict": 4.3,
 }  # fmt: skip
-"""Processor seconds per job of the default config, on one machine (2026-11-24)."""
+"""Processor seconds per job of the default config, measured on busy cores (2026-11-26) and divided
+by 1.41: so much longer took the jobs there that do not depend on the mesh than on idle cores."""
 USUAL_OF_KIND_S: Mapping[str, float] = {
-    "encoder pca": 2.0, "encoder deepsdf": 106.0,
-    "surrogate pca mlp": 95.0, "surrogate deepsdf mlp": 95.0,
-    "surrogate pca refraction": 55.0, "surrogate deepsdf refraction": 55.0,
-    "predict pca mlp": 5.8, "predict deepsdf mlp": 5.8,
-    "predict pca refraction": 2.0, "predict deepsdf refraction": 2.0,
+    "encoder pca": 0.2, "encoder deepsdf": 115.0,
+    "surrogate pca mlp": 90.0, "surrogate deepsdf mlp": 90.0,
+    "surrogate pca refraction": 49.0, "surrogate deepsdf refraction": 49.0,
+    "predict pca mlp": 9.4, "predict deepsdf mlp": 9.4,
+    "predict pca refraction": 3.8, "predict deepsdf refraction": 3.8,
 }  # fmt: skip
 """The same for kinds that differ within their rule."""
 CHAIN = ("encoder", "surrogate", "predict", "evaluate", "report")

@@ -162,7 +162,7 @@ class MeshSettings(Section):
     min_quality: Annotated[float, Field(gt=0, lt=0.5)] = 0.08
     algorithm: Literal["hxt", "delaunay"] = "hxt"
     timeout_s: Positive = 300.0
-    inner_nodes: Annotated[bool, Field(description="halve edges across a thin wall")] = False
+    inner_nodes: Annotated[bool, Field(description="halve edges across a thin wall")] = True
 
 
 class FiberSettings(Section):

@@ -210,8 +210,9 @@ def _mesh(patient: Patient, config: Config, to: Path, longest_mm: float = math.i
     """
     anatomy = patient.anatomy
     refined = anatomy.site_points[: len(STANDARD_ELECTRODES)]
+    whole = config.mesh.model_copy(update={"inner_nodes": False})  # long edges are halved first
     try:
-        mesh = tetrahedralise(anatomy.surfaces, refined, config.mesh, patient.name)
+        mesh = tetrahedralise(anatomy.surfaces, refined, whole, patient.name)
     except MissingExtra as error:
         logger.warning("%s: no mesher (%s); the muscle is meshed by a lattice", patient.name, error)
         frame = anatomy.heart_rotation, anatomy.heart_origin

@@ -1,7 +1,8 @@
 """Forecast at every minute of a run of the demo, from the processor seconds of its jobs.
 
-`demo_run.json` holds the kinds of a run of `config/config.yaml` with the seconds of each job. Here
-they are put on two cores in Snakemake's order: the highest priority first, then the oldest.
+`demo_run.json` holds the kinds of a run of `config/config.yaml` with the seconds of each job, on
+busy cores and divided as `announce.USUAL_S` says. Here they are put on two cores in Snakemake's
+order: the highest priority first, then the oldest.
 """
 
 import json
