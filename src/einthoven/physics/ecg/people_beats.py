@@ -87,8 +87,13 @@ class PeopleBeats:
             BadInput: no such file, or one of another kind.
         """
         found = load_arrays(path, require=("shape", "components", "mean", "covariance"))
-        beats = cls(*(found[name].astype(float) for name in
-                      ("shape", "components", "mean", "covariance")), found.attrs)  # fmt: skip
+        beats = cls(
+            shape=found["shape"].astype(float),
+            components=found["components"].astype(float),
+            mean=found["mean"].astype(float),
+            covariance=found["covariance"].astype(float),
+            about=found.attrs,
+        )
         n = len(beats.components) + len(NUMBERS)
         wanted = (N_LEADS, N_QRS + N_ST_T)
         if beats.shape.shape != wanted or beats.components.shape[1:] != wanted:
