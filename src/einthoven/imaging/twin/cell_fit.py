@@ -39,8 +39,9 @@ GRADIENTS, TRANSMURAL = [0, 2, 3], 3
 """Gradients of the durations beside the modes: base, ventricle, wall; that of the plateaus."""
 MEANS_MS = (-80.0, -60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0, 90.0)
 """Mean durations at which a fit begins, from the first ones; the best is taken."""
-ST_MS, STEP_MS, BEFORE_J_MS, AFTER_T_MS = 80.0, 4, 6, 60
-"""Length of the ST segment, and samples that count, before the end of the QRS and after the T."""
+ST_MS, STEP_MS, BEFORE_J_MS, AFTER_T_MS = 80.0, 4, 6, 160
+"""Length of the ST segment, and samples that count, before the end of the QRS and after the T: a
+recorded beat is flat there, and cells whose end nobody sees last long enough for a wave there."""
 EDGE_MS, LEAST_SHARE = 12.0, 0.03
 """Durations approach the ends of the family over the first; shares begin so far from 0 and 1."""
 
