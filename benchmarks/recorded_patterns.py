@@ -33,7 +33,6 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.log import track
 from einthoven.base.metrics.shares import wilson
-from einthoven.imaging.infarct.infarct_model import InfarctModel, InfarctReport
 from einthoven.imaging.model.imaged_ecg import ImagedEcg
 from einthoven.imaging.model.imaging_model import ImagingModel
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
@@ -53,8 +52,7 @@ class ToldRecording:
     Attributes:
         label: of the recording. pattern: reported, or "not reported".
         like_people: like healthy people's. like_simulations: like the training's.
-        founded: the map may be believed as far as the checks go.
-        infarct_possible: an infarct is reported as possible or likely. seconds: of the call.
+        founded: the map may be believed as far as the checks go. seconds: of the call.
     """
 
     label: LabelledRecording
@@ -62,39 +60,29 @@ class ToldRecording:
     like_people: bool
     like_simulations: bool
     founded: bool
-    infarct_possible: bool
     seconds: float
 
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is said against a healthy heart."""
-        return self.like_people and not self.infarct_possible
-
     @classmethod
-    def of(
-        cls, label: LabelledRecording, found: ImagedEcg, infarct: InfarctReport, seconds: float
-    ) -> "ToldRecording":
+    def of(cls, label: LabelledRecording, found: ImagedEcg, seconds: float) -> "ToldRecording":
         """What an imaged ECG says."""
-        like = found.people.in_distribution, found.check.in_distribution
-        return cls(label, found.recorded.pattern or NOT_REPORTED, *like, found.map_is_founded,
-                   infarct.is_possible, seconds)  # fmt: skip
+        return cls(label, found.recorded.pattern or NOT_REPORTED, found.people.in_distribution,
+                   found.check.in_distribution, found.map_is_founded, seconds)  # fmt: skip
 
 
 def told(
     labels: Iterable[LabelledRecording], model: ImagingModel | None = None
 ) -> tuple[list[ToldRecording], dict[str, str]]:
     """Image recordings; also file -> why it was refused."""
-    model, infarcts = model or ImagingModel.load(), InfarctModel.load()
+    model = model or ImagingModel.load()
     found, refused = [], {}
     for label in track(list(labels), "recordings"):
         start = time.perf_counter()
         try:
-            beat = aligned_beat(read_recording(label.file))
-            imaged, infarct = model.image(beat), infarcts.report(beat)
+            imaged = model.image(aligned_beat(read_recording(label.file)))
         except BadInput as problem:
             refused[str(label.file)] = str(problem)
             continue
-        found.append(ToldRecording.of(label, imaged, infarct, time.perf_counter() - start))
+        found.append(ToldRecording.of(label, imaged, time.perf_counter() - start))
     return found, refused
 
 
@@ -117,9 +105,7 @@ def figures(rows: Sequence[ToldRecording]) -> dict[str, Any]:
         "founded_share": share([row.founded for row in healthy]),
         "reported_share": share([row.pattern != NOT_REPORTED for row in healthy]),
         "sinus_share_of_reported": share([row.pattern == SINUS for row in reported]),
-        "healthy_passed_share": share([row.passed for row in healthy]),
-        "infarct_like_people_share": share([row.like_people for row in rows if row.label.infarct]),
-        "infarct_passed_share": share([row.passed for row in rows if row.label.infarct]),
+        "infarct_passed_share": share([row.like_people for row in rows if row.label.infarct]),
         "paced_passed_share": share(
             [row.like_people for row in rows if row.label.conduction == PACED]
         ),

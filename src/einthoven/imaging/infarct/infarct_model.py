@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).parent / "data" / "infarct.safetensors"
 ARTERIES = ("LAD", "LCX", "RCA")
 WALLS = {"LAD": "anterior", "LCX": "lateral", "RCA": "inferior"}
 """Artery -> the wall of its territory, as reports of ECGs name it."""
-LIKELY, POSSIBLE = 0.5, 0.1
+LIKELY, POSSIBLE = 0.5, 0.2
 """Least probabilities; the second is the share of infarcts among those of the calibration."""
 MEDIAN_FIRST = (1, 0, 2)
 """Median, low, high of `infarct_network.LEVELS`."""
@@ -75,11 +75,6 @@ class InfarctReport:
     note: str
 
     @property
-    def is_possible(self) -> bool:
-        """Whether an infarct is reported as possible or likely."""
-        return not self.note and float(self.estimate.presence[0]) >= POSSIBLE
-
-    @property
     def artery(self) -> str:
         """The most likely of `ARTERIES`."""
         return ARTERIES[int(self.estimate.territory[0].argmax())]
@@ -89,7 +84,7 @@ class InfarctReport:
         if self.note:
             return f"infarct: not reported; {self.note}"
         chance = float(self.estimate.presence[0])
-        if not self.is_possible:
+        if chance < POSSIBLE:
             return f"infarct: unlikely ({chance:.0%})"
         word = "likely" if chance >= LIKELY else "possible"
         middle, low, high = self.estimate.lv_percent[0]

@@ -87,7 +87,7 @@ def test_a_report_says_where_and_how_large_and_why_not():
     likely = InfarctReport(estimate(), "")
     assert "likely (90%)" in likely.line() and "inferior (RCA" in likely.line()
     assert "12 % of the left ventricle (90 % interval 5 to 20)" in likely.line()
-    assert InfarctReport(estimate(0.05), "").line() == "infarct: unlikely (5%)"
+    assert InfarctReport(estimate(0.1), "").line() == "infarct: unlikely (10%)"
     assert InfarctReport(estimate(0.3), "").line().startswith("infarct: possible (30%), most")
     unknown = InfarctReport(estimate(), "the beat is paced")
     assert unknown.line() == "infarct: not reported; the beat is paced"
