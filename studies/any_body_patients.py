@@ -183,6 +183,7 @@ class Body:
             "scenarios": plan.scenarios,
             "definitions": plan.definitions,
         }
+        yield from self._drawn_beat()
         made = self.files(*(f"activation_{name}" for name in plan.scenarios))
         needs = self.files("mesh", "fibers", "purkinje") | self._measured | self._diseased
         yield Step("activation", made, needs, section)
@@ -197,6 +198,18 @@ class Body:
         needs = self._solved | {"activation": list(made.values())} | self._diseased
         yield Step("ecg", self.files("ecg"), needs, section)
 
+    def _drawn_beat(self) -> Iterator[Step]:
+        """The fit of a drawn beat, in runs that draw beats."""
+        plan, own, who = self.plan, self.plan.settings, self.who
+        if not plan.beat_of(who):
+            return
+        params = {
+            "activation": own.activation_of(who), "leadfield": own.leadfield_of(who),
+            "repolarisation": own.repolarisation_of(who), "atria": own.atria_of(who),
+            "person": own.person_of(who), **self._gradient,
+        }  # fmt: skip
+        yield Step("beat", self.files("beat"), self._solved | {"beats": plan.beats}, params)
+
     @property
     def _cohort(self) -> dict[str, str]:
         return {"cohort": str(self.results / f"cohort/{self.patient}.json")}
@@ -209,8 +222,10 @@ class Body:
 
     @property
     def _diseased(self) -> dict[str, Any]:
-        """The file with scar or ischaemia, in runs that have any."""
-        return {"substrate": self.plan.diseased_of(self.who) and self.file("substrate")}
+        """The files with scar or ischaemia, and with a drawn beat, in runs that have any."""
+        plan, who = self.plan, self.who
+        return {"substrate": plan.diseased_of(who) and self.file("substrate"),
+                "beat": plan.beat_of(who) and self.file("beat")}  # fmt: skip
 
     @property
     def _scar(self) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def job_of(finished, rule):
         "leadfield": [folder / f"leadfield_b{k}.npz" for k in (0, 1)],
     }
     place = finished / f"workflow/scripts/{rule}.py"
-    return runpy.run_path(str(place))["main"], SimpleNamespace(**stages, **several, substrate=[])
+    some = {"substrate": [], "beat": []}
+    return runpy.run_path(str(place))["main"], SimpleNamespace(**stages, **several, **some)
 
 
 def angles(a, b):

@@ -44,6 +44,7 @@ def cube(patient) -> SimpleNamespace:
     return SimpleNamespace(
         name="p0003", heart=bare_heart(points, cells), anatomy=SimpleNamespace(pose=pose),
         fibers=SimpleNamespace(f0=np.tile([0.0, 0.6, 0.8], (6, 1))), field=field, diseased=None,
+        fitted=None,
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_store_scripts_make_stores_that_pass_their_check(tmp_path):
         job = SimpleNamespace(
             cohort=files["cohort"], **files["stages"],
             activation=list(files["activation"].values()), leadfield=files["leadfield"],
-            substrate=[],
+            substrate=[], beat=[],
         )  # fmt: skip
         stores.append(tmp_path / f"p{index:04d}.zarr.zip")
         params = SimpleNamespace(scenarios=list(SCENARIOS), lead_field="heart")
@@ -182,7 +182,7 @@ def test_activation_script_plays_each_scenario_by_its_settings(monkeypatch):
     params = SimpleNamespace(
         section={"capture": True}, scenarios=["mine", "lbbb"], definitions=definitions
     )
-    job = SimpleNamespace(mesh="m", fibers="f", purkinje="p", anatomy=[], substrate=[])
+    job = SimpleNamespace(mesh="m", fibers="f", purkinje="p", anatomy=[], substrate=[], beat=[])
     script.main(job, ["a.npz", "b.npz"], params, LOG)
     assert played[1::2] == ["a.npz", "b.npz"]
     for (patient, scenario, capture), name in zip(played[::2], params.scenarios):
