@@ -25,6 +25,6 @@ def test_each_patient_has_a_beat_of_its_own_and_its_ecg_is_of_it(tmp_path):
     features = dict(zip(patient.ecg.feature.tolist(), patient.ecg.ecg_features[row]))
     assert 65 < features["qrs_ms"] < 130 and features["t_mv_v5"] > 0
     again = [*PEOPLE]
-    again[1] = "variation={people: true, beats: ''}"
-    plan = planned(tmp_path, *TARGETS, *CI, *again)
+    again[1] = "variation={people: true}"
+    plan = planned(tmp_path, "--cores", "1", *TARGETS, *CI, *again)
     assert plan.keys() == {"activation", "ecg"}
