@@ -206,7 +206,7 @@ class Body:
         params = {
             "activation": own.activation_of(who), "leadfield": own.leadfield_of(who),
             "repolarisation": own.repolarisation_of(who), "atria": own.atria_of(who),
-            "person": own.person_of(who), **self._gradient,
+            "person": own.beat_person_of(who), **self._gradient,
         }  # fmt: skip
         yield Step("beat", self.files("beat"), self._solved | {"beats": plan.beats}, params)
 

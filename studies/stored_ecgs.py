@@ -25,7 +25,6 @@ from einthoven.base.config import load
 from einthoven.base.config.electrophysiology import ActivationSettings, PurkinjeSettings
 from einthoven.base.config.models import AnatomySettings, LeadFieldSettings, MeshSettings
 from einthoven.base.config.substrate import HEALTHY
-from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES, patient_name
 from einthoven.body.anatomy.body import build_anatomy
@@ -154,7 +153,11 @@ def main() -> None:
     options = parser.parse_args()
     plan = Plan.of(load(options.config))
     if plan.config.substrate != HEALTHY:
-        raise BadInput(f"{options.config}: a substrate is not attached to other meshes here")
+        parser.error(f"{options.config}: a substrate is not attached to other meshes here")
+    if plan.config.variation.beats:
+        parser.error(
+            f"{options.config}: beats are fitted on one mesh; copy it with variation.beats empty"
+        )
     found = {patient_name(k): compared(k, plan, options.longest) for k in options.patients}
     if options.json:
         write_json(options.json, found)

@@ -6,7 +6,8 @@ RESULTS is a finished run with P waves. P waves of random settings on some bodie
 each feature of the P wave is a quadratic function of the settings with a constant of the body. For
 each healthy adult of the part for fits the most probable settings are sought, on three of the
 bodies; their means and standard deviations give centres and half-widths of independent uniform
-ranges. Processor time: about 40 s a body.
+ranges. Processor time: 65 to 90 s a
+body on busy cores.
 """
 
 import argparse
@@ -28,7 +29,6 @@ from einthoven.base.core.seeds import generator
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.ecg.features import FEATURES, measured
-from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.p_wave import AtrialWave
 
 RANGES = {
@@ -63,17 +63,12 @@ class AtriaOnBody:
         fields = nine.gradients(patient.heart, config.leadfield.gradient)
         ecg, atria = patient.ecg, config.named_atria
         row, stored = ecg.scenario.tolist().index(SCENARIO), np.asarray(ecg.time, float)
-        body = cls(patient, fields, stored, np.asarray(ecg.ecg[row], float), 1000.0, atria)
-        rest = body.rest - body._p_wave(atria.of_patient(patient.name))
+        own = AtrialWave.of(patient.heart, atria.of_patient(patient.name))
+        rest = np.asarray(ecg.ecg[row], float) - own.ecg(patient.mesh, fields, stored)
         time = np.arange(-float(LEAD_IN_MS), stored[-1] + 0.5)
         rest = np.array([np.interp(time, stored, lead, left=0.0) for lead in rest])
         cycle = ecg.cycle_length_ms[row] if ecg.cycle_length_ms else 1000.0
         return cls(patient, fields, time, rest, cycle, atria)
-
-    def _p_wave(self, atria: AtriaSettings) -> np.ndarray:
-        wave = AtrialWave.of(self.patient.heart, atria)
-        grad = self.fields.in_torso(self.patient.mesh, wave.places)
-        return twelve_lead(STANDARD_ELECTRODES, wave.potential(grad, self.time))
 
     def features(self, unit: np.ndarray) -> np.ndarray:
         """Features of the P wave at settings [key] in -1 to 1 of `RANGES`."""
@@ -84,7 +79,8 @@ class AtriaOnBody:
         atria = AtriaSettings.model_validate(
             self.atria.model_dump() | narrow | values | {"lead_in_ms": LEAD_IN_MS}
         )
-        ecg = self.rest + self._p_wave(atria)
+        wave = AtrialWave.of(self.patient.heart, atria)
+        ecg = self.rest + wave.ecg(self.patient.mesh, self.fields, self.time)
         return of_axes(measured(ecg[None], self.time, [self.cycle_ms]), FEATURES)[0, P_FEATURES]
 
 

@@ -77,7 +77,7 @@ rule beat:
         gradient=PLAN.config.leadfield.gradient,
         repolarisation=PLAN.settings.repolarisation_of,
         atria=PLAN.settings.atria_of,
-        person=PLAN.settings.person_of,
+        person=PLAN.settings.beat_person_of,
         source=source("beat"),
     message:
         "Beat of {wildcards.patient}"

@@ -127,7 +127,7 @@ class PatientSettings:
         """Cycle length and age of a patient; empty where people are not drawn."""
         return traits_of(self.config, wildcards.patient)
 
-    def person_of(self, wildcards: Any) -> dict[str, Any]:
+    def beat_person_of(self, wildcards: Any) -> dict[str, Any]:
         """Seed of the draws, cycle length, age and sex of a patient whose beat is drawn."""
         config, patient = self.config, wildcards.patient
         traits: dict[str, Any] = dict(traits_of(config, patient))

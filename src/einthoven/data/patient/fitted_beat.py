@@ -32,10 +32,3 @@ class FittedBeat(Stage):
     """Error in the ST segment, all leads."""
     t_rms_mv: float
     """Error in the T wave, all leads."""
-
-    def sigma_i(self, f0: np.ndarray) -> np.ndarray:
-        """Conductivity of the sources [cell, 3, 3] mS/mm for fibres f0 [cell, 3]."""
-        axes = np.asarray(f0, float)
-        excess = self.sigma_il_s_per_m - self.sigma_it_s_per_m
-        along = excess * axes[:, :, None] * axes[:, None, :]
-        return self.gain * (self.sigma_it_s_per_m * np.eye(3) + along)

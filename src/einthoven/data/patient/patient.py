@@ -296,10 +296,15 @@ class Patient:
         """Wave and cells of a drawn beat; None where none was drawn.
 
         Raises:
-            BadInput: they belong to another mesh.
+            BadInput: they belong to another mesh, or the heart is diseased.
         """
         if not self.has("beat"):
             return None
+        if self.diseased is not None:
+            raise BadInput(
+                f"{self.where}: beat: wave and cells were fitted to a healthy beat, and the heart "
+                'has a substrate; take a patient of a run with variation.beats: ""'
+            )
         if (n := len(self.beat.apd90)) != len(self.heart.points):
             raise BadInput(
                 f"{self.where}: beat: {n} values of apd90 for {len(self.heart.points)} nodes of "

@@ -69,7 +69,7 @@ class BodyBank:
         ecgs = np.empty((len(folders), n_draws, 8, N_TIMES), np.float32)
         for row, folder in zip(ecgs, track(folders, "bodies of the bank")):
             heart = heart_of(Patient.open(folder), config)
-            row[:] = [heart.play(people.at(draw)).ecg for draw in deviations]
+            row[:] = heart.plays(deviations)
         return cls(folders, deviations, ecgs, config)
 
     @classmethod
@@ -95,13 +95,7 @@ class BodyBank:
 
     def screened(self, ecg: np.ndarray) -> list[ScreenedBody]:
         """All bodies, the one with the most similar beat first; ecg [8, time] mV."""
-        n = ecg.shape[1]
-        found = np.empty((LATEST_MS + 1, *self.ecgs.shape[:2]))
-        for start, row in enumerate(found):
-            part, own = ecg[:, start:].astype(np.float32), self.ecgs[..., : n - start]
-            seen = part[:, : own.shape[-1]]
-            alike = np.einsum("bdlt,lt->bd", own, seen, optimize=True)
-            row[:] = alike / np.sqrt(np.square(own).sum((2, 3)) * np.square(ecg).sum())
+        found = correlations(self.ecgs, ecg)
         best = found.max(axis=0)
         starts = found.argmax(axis=0)
         rows = [
@@ -110,6 +104,24 @@ class BodyBank:
             for body in range(len(best))
         ]  # fmt: skip
         return sorted(rows, key=lambda row: -row.correlation)
+
+
+def correlations(ecgs: np.ndarray, ecg: np.ndarray) -> np.ndarray:
+    """Correlations, about zero, of beats with an ECG by the time of their first activation.
+
+    Args:
+        ecgs: [body, draw, 8, N_TIMES] mV. ecg: [8, time] mV.
+
+    Returns:
+        [start, body, draw] for starts 0 to `LATEST_MS` ms after the first sample.
+    """
+    found = np.empty((LATEST_MS + 1, *ecgs.shape[:2]))
+    for start, row in enumerate(found):
+        part, own = ecg[:, start:].astype(ecgs.dtype), ecgs[..., : ecg.shape[1] - start]
+        seen = part[:, : own.shape[-1]]
+        alike = np.einsum("bdlt,lt->bd", own, seen, optimize=True)
+        row[:] = alike / np.sqrt(np.square(own).sum((2, 3)) * np.square(ecg).sum())
+    return found
 
 
 def heart_of(patient: Patient, config: Config) -> PeopleHeart:

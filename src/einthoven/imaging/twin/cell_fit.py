@@ -2,8 +2,8 @@
 
 V_m = U(t - tau) + D(t - tau; d, s) with U the template's potential, and D what a cell of duration d
 and share s of the low plateau has beyond it (`cells.plateaus`). D has no upstroke, so its
-derivatives by d and s are taken at the nodes: a Jacobian of 120 parameters costs a tenth of a
-second. Residuals are those of the swept wave (`ecg.transfer`).
+derivatives by d and s are taken at the nodes: a Jacobian of 126 parameters takes 0.2 s of a busy
+core. Residuals are those of the swept wave (`ecg.transfer`).
 
 Durations and logits of s are smooth fields. The fit goes from few long modes and large errors to
 many short ones and small errors: fits that began with all modes ended in local minima.
@@ -11,7 +11,7 @@ many short ones and small errors: fits that began with all modes ended in local 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple, Self
 
 import numba
@@ -30,6 +30,7 @@ from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.plateaus import low_plateaus
 from einthoven.physics.electrophysiology.cells.template import potential, regular_times
 from einthoven.physics.electrophysiology.repolarisation import GradientFields
+from einthoven.physics.leadfield.conductivity import transversely_isotropic
 
 N_TIMES = 600
 """Length of a fitted beat, ms from the first activation."""
@@ -93,15 +94,26 @@ class CellFields(NamedTuple):
         return found
 
     @property
-    def known(self) -> tuple[np.ndarray, np.ndarray]:
-        """Durations [node] ms within the family, which they approach smoothly, and the slope."""
-        apd90 = family().apd90
-        first, last = apd90[0] + 0.01, apd90[-1] - 0.01
-        up, down = (self.durations - first) / EDGE_MS, (last - self.durations) / EDGE_MS
-        inside = first + EDGE_MS * np.logaddexp(0, up)
+    def apd90(self) -> np.ndarray:
+        """Durations within the family, whose ends they approach smoothly: [node] ms."""
+        first, last = _ends()
+        inside = first + EDGE_MS * np.logaddexp(0, (self.durations - first) / EDGE_MS)
         inside = last - EDGE_MS * np.logaddexp(0, (last - inside) / EDGE_MS)
-        slope = 1 / ((1 + np.exp(-up)) * (1 + np.exp(-down)))
-        return np.clip(inside, first, last), slope
+        return np.clip(inside, first, last)
+
+    @property
+    def apd90_slope(self) -> np.ndarray:
+        """Derivative of `apd90` by `durations`: [node]."""
+        first, last = _ends()
+        up, down = (self.durations - first) / EDGE_MS, (last - self.durations) / EDGE_MS
+        found: np.ndarray = 1 / ((1 + np.exp(-up)) * (1 + np.exp(-down)))
+        return found
+
+
+def _ends() -> tuple[float, float]:
+    """Shortest and longest durations, just within the family, ms."""
+    known = family().apd90
+    return float(known[0]) + 0.01, float(known[-1]) - 0.01
 
 
 class CellBasis(NamedTuple):
@@ -165,12 +177,12 @@ class KnownWave:
 
     def cells(self, fields: CellFields) -> Cells:
         """The wave's cells."""
-        return Cells(*self.sigmas, fields.known[0], BASELINE, fields.low)
+        return Cells(*self.sigmas, fields.apd90, BASELINE, fields.low)
 
     @cached_property
     def front(self) -> np.ndarray:
         """ECG [12, N_TIMES] mV with the template's cells."""
-        cells = self.cells(CellFields(np.zeros(len(self.tau)), np.zeros(len(self.tau))))
+        cells = Cells(*self.sigmas, np.zeros(len(self.tau)), BASELINE)
         return self._leads(self.transfer.front(self.tau, cells))
 
     def beyond(self, fields: CellFields) -> np.ndarray:
@@ -202,8 +214,7 @@ class KnownWave:
     @cached_property
     def nodal(self) -> np.ndarray:
         """Leads per mV of a node's V_m: [node, 12]."""
-        (along, across), f0 = self.sigmas, self.patient.fibers.f0.astype(float)
-        sigma_i = across * np.eye(3) + (along - across) * f0[:, :, None] * f0[:, None, :]
+        sigma_i = transversely_isotropic(self.patient.fibers.f0, *self.sigmas)
         potentials = transfer_matrix(self.patient.heart, sigma_i, self.grad)
         return self._leads(potentials).T
 
@@ -213,27 +224,23 @@ class KnownWave:
         of_t = level.t_mv + level.t_share * np.abs(later).max(axis=1)
         return np.where(self.is_st, level.st_mv, of_t[:, None])
 
-    def fit(self, first: CellFields, start: CellFields | None = None,
-            levels: Sequence[FitLevel] = LEVELS) -> CellFields:  # fmt: skip
-        """The most probable cells about first ones.
+    def fit(self, first: CellFields, levels: Sequence[FitLevel] = LEVELS) -> CellFields:
+        """The most probable cells about first ones, from the best of a few mean durations.
 
         Args:
             first: centre of the prior.
-            start: where the fit begins; None: at the best of a few mean durations.
             levels: one after the other.
         """
-        fields = start
-        for level in levels:
+        fields = first
+        for number, level in enumerate(levels):
             basis = CellBasis.of(self.patient.heart.points, self.gradients.smoothed, level)
             problem = CellProblem(self, first, basis, self.errors(level))
-            if fields is None:
-                begin = problem.best_mean
-            else:
-                begin = basis.nearest(CellFields(*(a - b for a, b in zip(fields, first))))
+            change = CellFields(*(a - b for a, b in zip(fields, first)))
+            begin = basis.nearest(change) if number else problem.best_mean
             damping = Damping(1e-2, 0.3, 4.0, 14, least=1e-4)
             found, _ = minimise(problem, begin, damping, level.n_steps, (level.tolerance, 0.0))
             fields = basis.added(first, found)
-        return first if fields is None else fields
+        return fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,11 +283,11 @@ class CellProblem:
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """[12, sample, parameter] of the residual, by V_m at the nodes."""
         wave, fields = self.wave, self.basis.added(self.first, x)
-        durations, slope = fields.known
-        by_duration, by_share = _slopes(wave, durations, fields.low)
+        by_duration, by_share = _slopes(wave, fields)
+        by_apd90 = by_duration * fields.apd90_slope[:, None]
         by_logit = by_share * (fields.low * (1 - fields.low))[:, None]
         parts = []
-        for rates, basis in zip((by_duration * slope[:, None], by_logit), self.basis):
+        for rates, basis in zip((by_apd90, by_logit), self.basis):
             leads = (wave.nodal[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
             parts.append((rates.T @ leads).reshape(rates.shape[1], wave.nodal.shape[1], -1))
         jacobian = np.concatenate(parts, axis=2).transpose(1, 0, 2)
@@ -288,20 +295,25 @@ class CellProblem:
         return found
 
 
-def _slopes(wave: KnownWave, durations: np.ndarray, low: np.ndarray) -> list[np.ndarray]:
+def _slopes(wave: KnownWave, fields: CellFields) -> list[np.ndarray]:
     """D by duration, mV/ms, and by share, mV, at the nodes: each [node, sample]."""
-    rows = []
-    for members in (family(), low_plateaus()):
-        time = regular_times(1.0)
-        table = np.array([potential(time, v_m) for v_m in members.v_m])
-        times = wave.samples[None] - wave.tau[:, None] - time[0]
+    durations, share = fields.apd90, fields.low[:, None]
+    rows, times = [], wave.samples[None] - wave.tau[:, None] - regular_times(1.0)[0]
+    for members, table in zip((family(), low_plateaus()), _tables()):
         values = np.empty((2, len(durations), len(wave.samples)))
         shorter, longer = members.between(durations)
         _look_up(shorter, longer, np.diff(members.apd90), times, table, values)
         rows.append(values)
     (usual, usual_rate), (lower, lower_rate) = rows
-    share = low[:, None]
     return [(1 - share) * usual_rate + share * lower_rate, lower - usual]
+
+
+@lru_cache
+def _tables() -> list[np.ndarray]:
+    """V of the members of both families at `regular_times(1.0)`: each [member, ms]."""
+    time = regular_times(1.0)
+    return [np.array([potential(time, v_m) for v_m in part.v_m])
+            for part in (family(), low_plateaus())]  # fmt: skip
 
 
 @numba.njit(cache=True)

@@ -23,13 +23,18 @@ from einthoven.base.core.seeds import generator
 from einthoven.data.patient.fitted_beat import FittedBeat
 from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.twin.body_bank import LATEST_MS, N_DRAWS
+from einthoven.imaging.twin.body_bank import N_DRAWS, correlations
 from einthoven.imaging.twin.body_twin import ABOUT, BodyProblem, BodyTwin
 from einthoven.imaging.twin.cell_fit import LEVELS, N_TIMES, CellFields, KnownWave
 from einthoven.imaging.twin.inferred_twin import AFTER_MS, BEFORE_MS, LEAD_MS
 from einthoven.imaging.twin.people_heart import PeopleHeart, qrs_people
-from einthoven.imaging.twin.people_search import LikelyPerson, PeopleSearch, people_like, placed
-from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.imaging.twin.people_search import (
+    LikelyPerson,
+    PeopleSearch,
+    best_gain,
+    people_like,
+    placed,
+)
 from einthoven.physics.ecg.p_wave import AtrialWave
 from einthoven.physics.ecg.people_beats import PeopleBeats, VentricularBeat
 from einthoven.physics.ecg.transfer import ElectrodeTransfer
@@ -104,7 +109,7 @@ class BeatBody:
         heart, people = PeopleHeart.of(patient, grad, config.activation), qrs_people()
         rng = generator(seed, patient.name, "beat", "draws")
         deviations = rng.standard_normal((N_DRAWS, len(people.names)))
-        played = np.array([heart.play(people.at(draw)).ecg for draw in deviations])
+        played = heart.plays(deviations)
         return cls(patient, config, heart, deviations, played, cells, other)
 
     @cached_property
@@ -121,16 +126,10 @@ class BeatBody:
     def nearest(self, beat: VentricularBeat) -> NearestPlay:
         """The draw of physiology that is most like a beat's QRS."""
         ecg = qrs_of(beat)[INDEPENDENT_ROWS]
-        best = NearestPlay(-1.0, 0, 1.0)
-        for start in range(LATEST_MS + 1):
-            seen = ecg[:, start : start + self.played.shape[2]]
-            own = self.played[:, :, : seen.shape[1]]
-            dot, power = np.einsum("dlt,lt->d", own, seen), np.square(own).sum((1, 2))
-            alike = dot / np.sqrt(power * np.square(ecg).sum())
-            k = int(alike.argmax())
-            if alike[k] > best.correlation:
-                best = NearestPlay(float(alike[k]), start, float(max(dot[k] / power[k], 1e-3)))
-        return best
+        alike = correlations(self.played[None], ecg)[:, 0]
+        start, draw = np.unravel_index(alike.argmax(), alike.shape)
+        there = placed(self.played[draw], float(start), ecg.shape[1])
+        return NearestPlay(float(alike[start, draw]), int(start), best_gain(there, ecg))
 
     def fitted(self, beat: VentricularBeat, seed: int) -> FittedBeat:
         """Wave and cells that give a beat, fitted in turns.
@@ -184,7 +183,7 @@ class BeatBody:
         return FittedBeat(
             patient=self.patient.name,
             fitted_time=wave.tau.astype(np.float32),
-            apd90=fields.known[0].astype(np.float32),
+            apd90=fields.apd90.astype(np.float32),
             low_plateau=fields.low.astype(np.float32),
             sigma_il_s_per_m=wave.sigmas[0],
             sigma_it_s_per_m=wave.sigmas[1],
@@ -297,6 +296,5 @@ def atrial_repolarisation(
         return np.zeros((len(LEADS), N_TIMES))
     wave = AtrialWave.of(patient.heart, settings)
     time = np.arange(-np.ceil(wave.pr_ms), N_TIMES)
-    potential = wave.potential(fields.in_torso(patient.mesh, wave.places), time)
-    ecg = twelve_lead(fields.electrode_names.tolist(), potential)[:, time >= 0]
+    ecg = wave.ecg(patient.mesh, fields, time)[:, time >= 0]
     return ecg - ecg[:, :1]

@@ -105,6 +105,11 @@ class PeopleHeart:
         ecg = twelve_lead(STANDARD_ELECTRODES, potentials)[INDEPENDENT_ROWS]
         return PlayedQrs(times, ecg)
 
+    def plays(self, deviations: np.ndarray) -> np.ndarray:
+        """QRS complexes [draw, 8, N_TIMES] mV of deviations [draw, variable] of `qrs_people`."""
+        people = qrs_people()
+        return np.array([self.play(people.at(draw)).ecg for draw in deviations])
+
     def _sources(self, values: dict[str, float]) -> WaveSources:
         at, nodes, times = self.patient.coordinates, list[int](), list[float]()
         for fascicle, among in self.nodes.items():

@@ -31,7 +31,7 @@ from einthoven.physics.electrophysiology.repolarisation import (
     template_apd90,
 )
 from einthoven.physics.electrophysiology.substrate.effects import added_duration, ischaemia_of
-from einthoven.physics.leadfield.conductivity import intracellular
+from einthoven.physics.leadfield.conductivity import intracellular, transversely_isotropic
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,10 @@ class Membrane:
             NotConverged: the linear solver that smooths the durations failed.
         """
         if (fitted := patient.fitted) is not None:
-            return cls(patient.heart, fitted.sigma_i(patient.fibers.f0),
-                       shares_of(fitted.apd90, fitted.low_plateau))  # fmt: skip
+            sigmas = fitted.sigma_il_s_per_m, fitted.sigma_it_s_per_m
+            sigma_i = fitted.gain * transversely_isotropic(patient.fibers.f0, *sigmas)
+            shares = shares_of(fitted.apd90, fitted.low_plateau)
+            return cls(patient.heart, sigma_i, shares)
         sigma_i = intracellular(patient.fibers.f0, leadfield)
         durations, substrate = apd90_field(patient, repolarisation), patient.diseased
         if substrate is not None:

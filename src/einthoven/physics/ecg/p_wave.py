@@ -17,7 +17,10 @@ from einthoven.base.config.atria import OFF, AtriaSettings
 from einthoven.base.config.models import EcgSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.heart import Heart
+from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.data.patient.mesh import TetMesh
 from einthoven.physics.ecg.forward import forward_potential
+from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.electrophysiology.atria.conduction import AtrialActivation
 from einthoven.physics.electrophysiology.atria.shells import AtrialWall
 
@@ -101,6 +104,22 @@ class AtrialWave:
         template = atrial_action_potential(self.settings.apd_ms)
         since = time + self.pr_ms
         return forward_potential(muscle, sigma_i, self.activation.time, grad, since, template)
+
+    def ecg(self, mesh: TetMesh, fields: LeadFieldGradients, time: np.ndarray) -> np.ndarray:
+        """`potential` in the 12 leads, by the lead fields of a torso.
+
+        Args:
+            mesh: of the torso, with the ventricles. fields: of the electrodes of the 12 leads.
+            time: as of `potential`.
+
+        Returns:
+            [12, time] mV.
+
+        Raises:
+            BadInput: as `potential`.
+        """
+        potential = self.potential(fields.in_torso(mesh, self.places), time)
+        return twelve_lead(fields.electrode_names.tolist(), potential)
 
 
 def time_axis(ecg: EcgSettings, atria: AtriaSettings = OFF) -> np.ndarray:

@@ -57,9 +57,8 @@ def ventricular(beat: AlignedBeat) -> VentricularBeat:
     if found.qt_ms is None or not np.isfinite(found.qt_ms):
         raise BadInput(f"{beat.recording.name}: no end of a T wave was found")
     last = found.qt_ms + AFTER_T_MS
-    ecg = beat.window(0.0, int(last) + 1)
-    rest = np.clip((last - np.arange(ecg.shape[1])) / AFTER_T_MS, 0.0, 1.0)
-    return VentricularBeat(ecg * rest, float(found.qrs_ms), float(found.qt_ms))
+    ecg = _faded(beat.window(0.0, int(last) + 1), last)
+    return VentricularBeat(ecg, float(found.qrs_ms), float(found.qt_ms))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,14 +173,20 @@ class PeopleBeats:
         time, own = np.arange(int(last) + 1), _times(qrs, qrs + st_t)
         rows = np.array([np.interp(time, own, row) for row in shape])
         rows -= rows[:, :1]
-        fade = np.clip((last - time) / AFTER_T_MS, 0.0, 1.0)
-        return VentricularBeat(all_leads(rows) * fade, float(qrs), float(qrs + st_t))
+        ecg = _faded(all_leads(rows), last)
+        return VentricularBeat(ecg, float(qrs), float(qrs + st_t))
 
 
 @lru_cache
 def shipped_beats() -> PeopleBeats:
     """The distribution that einthoven has."""
     return PeopleBeats.load()
+
+
+def _faded(ecg: np.ndarray, last_ms: float) -> np.ndarray:
+    """An ECG [lead, time], 1 ms per sample, that is zero from a time on."""
+    rest: np.ndarray = (last_ms - np.arange(ecg.shape[1])) / AFTER_T_MS
+    return ecg * np.clip(rest, 0.0, 1.0)
 
 
 def _times(qrs_ms: float, qt_ms: float) -> np.ndarray:

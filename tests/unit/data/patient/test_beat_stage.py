@@ -25,15 +25,3 @@ def test_store_and_folder_have_the_same_beat(tmp_path):
     for name, values in fields.items():
         np.testing.assert_array_equal(getattr(stored, name), values)
     assert stored.attrs() == own.attrs() and own.gain == 1.3
-
-
-def test_sources_are_conductivities_times_the_gain():
-    fitted = FittedBeat(
-        patient="p0", fitted_time=np.zeros(1), apd90=np.zeros(1), low_plateau=np.zeros(1),
-        sigma_il_s_per_m=0.2, sigma_it_s_per_m=0.05, gain=1.5, qrs_correlation=1.0,
-        onsets_sd=0.0, st_rms_mv=0.0, t_rms_mv=0.0,
-    )  # fmt: skip
-    axes = np.array([[1.0, 0.0, 0.0], [0.0, 0.6, 0.8]])
-    sigma = fitted.sigma_i(axes)
-    np.testing.assert_allclose(sigma[0], np.diag([0.3, 0.075, 0.075]), atol=1e-12)
-    np.testing.assert_allclose(sigma[1] @ axes[1], 0.3 * axes[1], atol=1e-12)

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.heart import activated_patient
+from helpers.heart import HOMOGENEOUS, activated_patient
 
 from einthoven.base.config import Config
 from einthoven.base.config.electrophysiology import ActivationSettings
 from einthoven.base.config.models import EcgSettings
+from einthoven.base.config.substrate import SubstrateSettings, TerritorySettings
 from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
@@ -24,6 +25,7 @@ from einthoven.imaging.twin.cell_fit import (
     KnownWave,
 )
 from einthoven.imaging.twin.drawn_beat import BeatBody, BeatSettings, fitted_beat, suitable
+from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.ecg.people_beats import VentricularBeat, shipped_beats
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.cells.condition import BASELINE
@@ -31,6 +33,7 @@ from einthoven.physics.electrophysiology.cells.family import family
 from einthoven.physics.electrophysiology.cells.plateaus import both_plateaus, shares_of
 from einthoven.physics.electrophysiology.cells.template import potential
 from einthoven.physics.electrophysiology.scenarios import activate
+from einthoven.physics.electrophysiology.substrate.make import make_substrate
 from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 COARSE = FitLevel(60.0, 6, 15.0, 1.0, 0.02, 0.03, 0.1)
@@ -81,7 +84,8 @@ def made():
 def test_durations_approach_the_ends_of_the_family_smoothly():
     first, last = family().apd90[[0, -1]]
     wanted = np.linspace(first - 60, last + 60, 400)
-    inside, slope = CellFields(wanted, np.zeros(400)).known
+    fields = CellFields(wanted, np.zeros(400))
+    inside, slope = fields.apd90, fields.apd90_slope
     assert first < inside.min() and inside.max() < last and (np.diff(inside) >= 0).all()
     middle = (wanted > first + 50) & (wanted < last - 50)
     np.testing.assert_allclose(inside[middle], wanted[middle], atol=0.3)
@@ -106,7 +110,7 @@ def test_derivatives_are_those_of_the_potential_at_the_nodes():
 
 def of_nodes(wave, fields):
     """ECG [12, sample] mV of V_m at the nodes, linear within the cells."""
-    shares = shares_of(fields.known[0], fields.low)
+    shares = shares_of(fields.apd90, fields.low)
     times = wave.samples[None] - wave.tau[:, None]
     v_m = sum(share[:, None] * potential(times, member)
               for share, member in zip(shares.T, both_plateaus(BASELINE).v_m))  # fmt: skip
@@ -122,7 +126,7 @@ def test_cells_that_give_a_beat_are_found():
     assert np.sqrt(np.mean(off**2)) < 0.03 * np.sqrt(np.mean(wanted**2))
     before = np.corrcoef(usual_cells().durations + np.arange(len(found.durations)) * 1e-9,
                          cells.durations)[0, 1]  # fmt: skip
-    assert np.corrcoef(found.known[0], cells.known[0])[0, 1] > max(0.5, before)
+    assert np.corrcoef(found.apd90, cells.apd90)[0, 1] > max(0.5, before)
 
 
 @cache
@@ -156,6 +160,28 @@ def test_a_fitted_beat_is_the_sinus_beat_of_the_patient():
     usual = activate(patient, "sinus", ActivationSettings())
     plain = simulate_ecg(patient, fields, usual, settings)
     assert np.linalg.norm(plain.ecg[0] - ecg) > 0.2 * np.linalg.norm(ecg)
+
+
+def test_sources_are_conductivities_times_the_gain():
+    patient, fitted = activated_patient(), replace(found(), gain=1.5)
+    sigmas = {"sigma_il_s_per_m": 0.2, "sigma_it_s_per_m": 0.05}
+    whole = patient.with_stages(replace(fitted, **sigmas))
+    membrane = Membrane.of(whole, Config().leadfield, Config().repolarisation)
+    own = Membrane.of(patient, Config().leadfield.model_copy(update=sigmas), HOMOGENEOUS)
+    np.testing.assert_allclose(membrane.sigma_i, 1.5 * own.sigma_i, rtol=1e-9)
+    along = np.einsum("ci,cij,cj->c", patient.fibers.f0, membrane.sigma_i, patient.fibers.f0)
+    np.testing.assert_allclose(along, 0.3, rtol=1e-5)
+
+
+def test_a_healthy_beat_is_refused_in_a_diseased_heart():
+    region = TerritorySettings(artery="LAD", level="proximal")
+    section = SubstrateSettings(kind="scar", regions=[region])
+    sick = activated_patient().with_stages(found())
+    sick = sick.with_stages(make_substrate(activated_patient(), section))
+    for use in (lambda: activate(sick, "sinus", ActivationSettings()),
+                lambda: Membrane.of(sick, Config().leadfield, HOMOGENEOUS)):  # fmt: skip
+        with pytest.raises(BadInput, match=r"beat: .* healthy beat, .* variation.beats"):
+            use()
 
 
 def test_of_some_beats_the_body_gets_its_own():

@@ -12,6 +12,8 @@ from einthoven.physics.ecg.people_beats import (
     NUMBERS,
     PeopleBeats,
     VentricularBeat,
+    _root_weights,
+    _scaled,
     shipped_beats,
 )
 
@@ -44,8 +46,6 @@ def people(n=60):
 
 def variables_of(fitted, of):
     """Scores and numbers of a beat, by least squares."""
-    from einthoven.physics.ecg.people_beats import _root_weights, _scaled
-
     shape, sizes = _scaled(of)
     away = (shape - fitted.shape) * _root_weights()
     scores = np.einsum("ls,kls->k", away, fitted.components * _root_weights())
