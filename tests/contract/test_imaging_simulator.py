@@ -162,7 +162,7 @@ def test_durations_are_those_of_section_repolarisation(mean_ms, is_cut):
     case = BeatParameters("sinus", apd_mean_ms=mean_ms, apex_to_base_ms=140.0)
     section = RepolarisationSettings(mean_ms=mean_ms, apex_to_base_ms=140.0)
     field = apd90_field(patient(), section)
-    np.testing.assert_allclose(simulator()._durations(case), field, atol=1e-4)
+    np.testing.assert_allclose(simulator().durations(case), field, atol=1e-4)
     assert (field.min() < family().apd90[0] + 1.0) == is_cut
 
 
@@ -232,7 +232,7 @@ def test_a_person_s_plateaus_are_those_of_the_stored_ecg():
     """
     case = next(case for case in draw_beats(PEOPLE, "p0001", 9) if case.pattern == "sinus")
     beat, known = simulator().simulate(case), dict(zip(PLATEAUS, case.plateaus))
-    durations, low = simulator()._durations(case), simulator()._low_plateau(case)
+    durations, low = simulator().durations(case), simulator().low_plateau(case)
     sigma = LeadFieldSettings(sigma_il_s_per_m=case.sigma_il, sigma_it_s_per_m=case.sigma_it)
     membrane = Membrane(patient().heart, intracellular(patient().fibers.f0, sigma),
                         shares_of(durations, low))  # fmt: skip

@@ -1,9 +1,48 @@
+DRAWN = "results/imaging/beats/{patient}.npz"
+
+
+rule imaging_beats:
+    input:
+        **{stage: f"{PATIENT}/{stage}.npz" for stage in ("anatomy", "mesh", "fibers")},
+        leadfield=expand(
+            f"{PATIENT}/leadfield_b{{batch}}.npz",
+            batch=PLAN.batches,
+            allow_missing=True,
+        ),
+    output:
+        DRAWN,
+    log:
+        "results/logs/imaging_beats/{patient}.log",
+    benchmark:
+        "results/benchmarks/imaging_beats/{patient}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
+    params:
+        n=PLAN.config.imaging.drawn_beats,
+        seed=PLAN.config.imaging.seed,
+        forward=PLAN.config.imaging.first_with_torso,
+        conductivity=PLAN.settings.conductivities_of,
+        gradient=PLAN.config.leadfield.gradient,
+        activation=PLAN.settings.activation_of,
+        smoothing_mm=PLAN.config.repolarisation.smoothing_mm,
+        source=source("imaging_beats"),
+    message:
+        "Beats of drawn people on {wildcards.patient}"
+    script:
+        "../scripts/imaging_beats.py"
+
+
 rule imaging_simulate:
     input:
         **{
             stage: f"{PATIENT}/{stage}.npz"
             for stage in ("anatomy", "mesh", "fibers", "purkinje")
         },
+        drawn=DRAWN if PLAN.config.imaging.drawn_beats else [],
         leadfield=expand(
             f"{PATIENT}/leadfield_b{{batch}}.npz",
             batch=PLAN.batches,
@@ -34,14 +73,14 @@ rule imaging_simulate:
                 "pmj_retrograde_ms",
             ],
         ),
-        smoothing_mm=PLAN.config.repolarisation.smoothing_mm,
-        plateaus=PLAN.part(
+        repolarisation=PLAN.part(
             "repolarisation",
             [
                 "plateau_apex_to_base",
                 "plateau_endo_to_epi",
                 "plateau_mean",
                 "plateau_rv_to_lv",
+                "smoothing_mm",
             ],
         ),
         recording=PLAN.noise_levels,

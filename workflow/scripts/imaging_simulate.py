@@ -5,22 +5,30 @@ from einthoven.base.config.electrophysiology import ActivationSettings, Repolari
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
+from einthoven.imaging.corpus.beat_mixtures import BodyBeats
 from einthoven.imaging.corpus.beat_parameters import draw_beats
 from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs import lead_fields, measures
+from einthoven.imaging.twin.beats_on_body import with_mixtures
 
 
 def main(input, output, params, log):
-    patient = Patient.of_files(**dict(input.items()))
-    RepolarisationSettings.model_validate(params.plateaus).needs_one_plateau(patient.name)
+    stages = dict(input.items())
+    drawn = stages.pop("drawn", ())
+    patient = Patient.of_files(**stages)
+    repolarisation = RepolarisationSettings.model_validate(params.repolarisation)
+    repolarisation.needs_one_plateau(patient.name)
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields.lead_fields_of(patient, sigma, section.forward_models)
     activation = ActivationSettings.model_validate(params.activation)
-    heart = Simulator.of(patient, fields, activation, params.smoothing_mm)
+    heart = Simulator.of(patient, fields, activation, repolarisation.smoothing_mm)
     cases = draw_beats(section, patient.name, section.simulations_per_patient)
+    if drawn:
+        of_people = BodyBeats.load(drawn, len(patient.heart.points))
+        cases = with_mixtures(cases, of_people, section.seed)
     beats = Simulations.of(heart, cases, patient.anatomy.split, measures.clinical_measures(patient))
     with_recorder_noise(beats, params.recording, section.seed).save(output[0])
     log.info("%d beats", len(cases))

@@ -70,6 +70,9 @@ class ImagingSettings(Section):
     """Whether early sites, speeds, APD90, plateaus and conductivities of each beat are those of a
     person of the joint distribution of config/people.yaml, in place of the ranges below; APD90 is
     that at the person's cycle length, and I_Kr is normal."""
+    drawn_beats: Annotated[int, Field(ge=0, le=20)] = 0
+    """Beats of drawn people that are fitted on each body, 20 to 70 s of a core each; with 1 or more
+    half of the patient's beats have cells, and sinus beats also a wave, of mixtures of these."""
     recorder_noise: bool = False
     """Whether each ECG has the noise that is left in the mean beat of a recording, with the levels
     of section recording."""
@@ -119,6 +122,11 @@ class ImagingSettings(Section):
             )
         if self.fixed_sites and self.people:
             raise ValueError("imaging.fixed_sites: not with imaging.people; switch one off")
+        if self.drawn_beats and not self.people:
+            raise ValueError("imaging.drawn_beats: only with imaging.people: true")
+        if self.drawn_beats and self.forward_models == ["pseudo"]:
+            raise ValueError("imaging.drawn_beats: not with the pseudo-ECG alone, which has no "
+                             "torso; add fem to forward_models, or set it to 0")  # fmt: skip
         paced += [True] * len(self.fixed_sites)
         if (self.paced_share > 0 and not any(paced)) or (self.paced_share < 1 and all(paced)):
             raise ValueError(
@@ -132,6 +140,11 @@ class ImagingSettings(Section):
                     f"imaging.sinus_share = {self.sinus_share:g}: patterns has no such beats"
                 )
         return self
+
+    @property
+    def first_with_torso(self) -> ForwardName:
+        """The first forward model that has the patient's torso, fem if there is none."""
+        return next((name for name in self.forward_models if name != "pseudo"), "fem")
 
     @property
     def ranges(self) -> dict[str, list[float]]:

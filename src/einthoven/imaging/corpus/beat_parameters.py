@@ -19,6 +19,7 @@ from einthoven.base.config.people import (
 )
 from einthoven.base.config.scenarios import BUILT_IN
 from einthoven.base.core.seeds import generator
+from einthoven.imaging.corpus.beat_mixtures import MixedBeat
 from einthoven.physics.electrophysiology.cells.condition import (
     CYCLE_LENGTHS_MS,
     I_KR_FACTORS,
@@ -99,6 +100,8 @@ class BeatParameters:
     """Early sites of a person, without trees; none: the heart's own trees."""
     plateaus: tuple[float, ...] = ()
     """`PLATEAUS` of a person; none: all cells have the template's plateau."""
+    mixed: MixedBeat | None = None
+    """Wave and cells of drawn people, in place of the above; what they do not say is NaN there."""
 
     @classmethod
     def draw(cls, section: ImagingSettings, rng: np.random.Generator) -> Self:
@@ -147,6 +150,9 @@ class BeatParameters:
             sites: of stimulation, for a paced one.
         """
         sigma, plateaus = people_conductivities(drawn), people_plateaus(drawn)
+        durations: dict[str, Any] = {
+            name: drawn[f"apd_{name}"] for name in DURATIONS if name != "apd_mean_ms"
+        }
         return cls(
             pattern,
             sites,
@@ -157,7 +163,7 @@ class BeatParameters:
             sigma_il=sigma["sigma_il_s_per_m"],
             sigma_it=sigma["sigma_it_s_per_m"],
             apd_mean_ms=drawn["apd_mean_ms"],
-            **{name: drawn[f"apd_{name}"] for name in DURATIONS if name != "apd_mean_ms"},
+            **durations,
             early=tuple(EarlySiteSettings(**site) for site in people_sites(drawn)),
             plateaus=tuple(plateaus[name] for name in PLATEAUS),
         )
@@ -189,7 +195,7 @@ class BeatParameters:
 TISSUE = tuple(
     field.name
     for field in fields(BeatParameters)
-    if field.name not in ("pattern", "sites", "early", "plateaus")
+    if field.name not in ("pattern", "sites", "early", "plateaus", "mixed")
 )
 DURATIONS = tuple(name for name in TISSUE if name.endswith("_ms") and name != "cycle_length_ms")
 PARAMETERS = (

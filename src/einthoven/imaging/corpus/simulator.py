@@ -125,6 +125,8 @@ class Simulator:
         Raises:
             BadInput: a cycle length or a factor on I_Kr for which there are no action potentials.
         """
+        if case.mixed is not None and case.mixed.tau is not None:
+            return self.beat(case, case.mixed.tau)
         if case.early:
             found = self.with_early_sites(case.early).simulate(replace(case, early=()))
             return replace(found, case=replace(found.case, early=case.early))
@@ -179,13 +181,34 @@ class Simulator:
         Raises:
             BadInput: as `simulate`.
         """
-        durations, members = self._durations(case), family()
-        low = self._low_plateau(case)
+        durations, members = self.durations(case), family()
+        low = self.low_plateau(case)
         cells = Cells(case.sigma_il, case.sigma_it, durations, case.condition, low)
         phi = np.split(self.transfer.potential(tau, cells), len(self.forward))
         at = self.points.weights
         apd90 = np.interp(at @ durations, members.apd90, family(case.condition).apd90)
         return SimulatedBeat(case, tau, at @ tau, apd90, dict(zip(self.forward, phi)))
+
+    def durations(self, case: BeatParameters) -> np.ndarray:
+        """APD90 [node] ms at the baseline, within the range of the family."""
+        if case.mixed is not None:
+            return case.mixed.durations
+        differences = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
+                       case.endo_to_epi_ms)  # fmt: skip
+        known, scar = family().apd90, self.patient.diseased
+        found = self.gradients.field(
+            case.apd_mean_ms, dict(enumerate(differences)), (known[0], known[-1])
+        )
+        return found if scar is None else added_duration(scar, found)
+
+    def low_plateau(self, case: BeatParameters) -> np.ndarray | None:
+        """Share of the low plateau [node]; None: there is none."""
+        if case.mixed is not None:
+            return case.mixed.low
+        if not case.plateaus:
+            return None
+        mean, *differences = case.plateaus
+        return self.gradients.field(mean, dict(zip(PLATEAU_FIELDS, differences)), (0.0, 1.0))
 
     def node(self, site: StimulusSite) -> int:
         """The heart node of a site, at any depth of the wall."""
@@ -221,23 +244,6 @@ class Simulator:
         delays = JunctionDelays(config.pmj_antegrade_ms, retrograde)
         network = Network.of(self.patient, delays, speed_factor=1.0 / tree.speed_mm_per_ms)
         return blocked(network, tree, blocks, distal=True)
-
-    def _durations(self, case: BeatParameters) -> np.ndarray:
-        """APD90 [node] ms at the baseline, within the range of the family."""
-        differences = (case.apex_to_base_ms, case.anterior_to_posterior_ms, case.rv_to_lv_ms,
-                       case.endo_to_epi_ms)  # fmt: skip
-        known, scar = family().apd90, self.patient.diseased
-        found = self.gradients.field(
-            case.apd_mean_ms, dict(enumerate(differences)), (known[0], known[-1])
-        )
-        return found if scar is None else added_duration(scar, found)
-
-    def _low_plateau(self, case: BeatParameters) -> np.ndarray | None:
-        """Share of the low plateau [node]; None: there is none."""
-        if not case.plateaus:
-            return None
-        mean, *differences = case.plateaus
-        return self.gradients.field(mean, dict(zip(PLATEAU_FIELDS, differences)), (0.0, 1.0))
 
     @cached_property
     def _tree(self) -> cKDTree:
