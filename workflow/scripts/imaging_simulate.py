@@ -7,11 +7,11 @@ from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.corpus.beat_mixtures import BodyBeats
 from einthoven.imaging.corpus.beat_parameters import draw_beats
+from einthoven.imaging.corpus.mixed_cases import with_mixtures
 from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.inputs import lead_fields, measures
-from einthoven.imaging.twin.beats_on_body import with_mixtures
 
 
 def main(input, output, params, log):

@@ -58,9 +58,8 @@ class BodyBeats:
 
 
 def _of_row(patient: str, row: Sequence[Any]) -> FittedBeat:
-    values = {
-        name: value if name in AT_NODES else float(value) for name, value in zip(NUMBERS, row)
-    }
+    values: dict[str, Any] = dict(zip(NUMBERS, row))
+    values |= {name: float(values[name]) for name in NUMBERS if name not in AT_NODES}
     return FittedBeat(patient=patient, **values)
 
 

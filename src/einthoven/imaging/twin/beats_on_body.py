@@ -1,12 +1,10 @@
-"""Beats of several drawn people on one body, and simulated beats that mix them.
+"""Beats of several drawn people on one body, from which simulated beats are mixed.
 
 Networks that image should know waves like people's, which no five early sites give
-(docs/studies/2026-11-26-drawn-beats.md): half of the simulated beats are of mixtures of such beats.
+(docs/studies/2026-11-26-drawn-beats.md).
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,19 +13,12 @@ from einthoven.base.config.people import derived, everyone, shipped_plateaus
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.names import LEADS
 from einthoven.base.core.seeds import generator
-from einthoven.data.patient.fitted_beat import FittedBeat
-from einthoven.imaging.corpus.beat_mixtures import BodyBeats, MixedBeat
-from einthoven.imaging.corpus.beat_parameters import DURATIONS, BeatParameters
+from einthoven.imaging.corpus.beat_mixtures import BodyBeats
+from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.twin.cell_fit import N_TIMES, CellFields
 from einthoven.imaging.twin.drawn_beat import LEAST_CORRELATION, N_BEATS, BeatBody, suitable
 from einthoven.physics.ecg.people_beats import shipped_beats
-
-MIXED_SHARE = 0.5
-"""Probability that a simulated beat has wave (sinus) and cells (all patterns) of a mixture."""
-SPEEDS = ("cv_fiber", "cv_transverse", "cv_lv_endocardium", "cv_rv_endocardium", "cv_tree")
-UNKNOWN_CELLS: dict[str, Any] = dict.fromkeys(DURATIONS, np.nan)
-UNKNOWN_WAVE: dict[str, Any] = dict.fromkeys(SPEEDS, np.nan)
 
 
 def beats_on_body(
@@ -67,29 +58,3 @@ def beats_on_body(
             )
         found.append(beat)
     return BodyBeats(patient.name, tuple(found))
-
-
-def with_mixtures(
-    cases: Sequence[BeatParameters], beats: BodyBeats, seed: int
-) -> list[BeatParameters]:
-    """Simulated beats of which `MIXED_SHARE` have the cells, sinus also the wave, of mixtures.
-
-    Args:
-        cases: of one patient, in the order of `draw_beats`. beats: of the patient.
-        seed: of the draws.
-    """
-    found = []
-    for k, case in enumerate(cases):
-        rng = generator(seed, beats.patient, "imaging", k, "mixture")
-        found.append(_mixed(case, beats.beats, rng) if rng.random() < MIXED_SHARE else case)
-    return found
-
-
-def _mixed(
-    case: BeatParameters, beats: Sequence[FittedBeat], rng: np.random.Generator
-) -> BeatParameters:
-    mixed = MixedBeat.draw(beats, rng)
-    if case.pattern != "sinus":
-        return replace(case, mixed=replace(mixed, tau=None), **UNKNOWN_CELLS)
-    return replace(case, mixed=mixed, early=(), sigma_il=mixed.sigma_il, sigma_it=mixed.sigma_it,
-                   **UNKNOWN_CELLS, **UNKNOWN_WAVE)  # fmt: skip

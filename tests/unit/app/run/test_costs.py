@@ -124,6 +124,7 @@ def test_every_rule_of_the_workflow_is_counted_and_asks_for_resources():
         "search",
         "first",
         "published",
+        "imaging_beats",
         "imaging_simulate",
         "imaging_train",
         "imaging_evaluate",

@@ -100,7 +100,7 @@ INVERSE = {"inverse_problem", "inverse_operators"}
 TRAINED = {"encoder", "imported_code", "predict", "reconstruct", "search", "surrogate",
            "uncertainty"}  # fmt: skip
 OPERATOR = {"operator_train", "operator_uncertainty", "operator_predict"}
-SIMULATED = {"imaging_simulate", "infarct_simulate"}
+SIMULATED = {"imaging_beats", "imaging_simulate", "infarct_simulate"}
 SHIPPED = SIMULATED | {"beat"}
 """Scripts that simulate beats by the shipped operator or lead fields."""
 TRAINS = {"imaging_train", "imaging_evaluate"}
@@ -108,7 +108,15 @@ TRAINS = {"imaging_train", "imaging_evaluate"}
 IMAGING = TRAINS | {"reproduction_nearest"}
 """Scripts that read simulated beats."""
 ALL = {script.stem for script in SCRIPTS.glob("*.py")}
-P_WAVE = {"ecg", "beat", "predict", "operator_predict", "inverse_operators", "published"}
+P_WAVE = {
+    "ecg",
+    "beat",
+    "imaging_beats",
+    "predict",
+    "operator_predict",
+    "inverse_operators",
+    "published",
+}
 """Scripts that compute ECGs, or check them."""
 REACHES = {
     "body/anatomy/electrodes.py": {"anatomy", "import_patient", "shapes"},

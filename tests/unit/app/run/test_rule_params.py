@@ -28,6 +28,7 @@ FELT = {
     "ecg": SIGMA | DURATIONS,
     "predict": SIGMA | DURATIONS,
     "operator_predict": SIGMA | DURATIONS,
+    "imaging_beats": SPEEDS | SIGMA,
     "imaging_simulate": SIGMA,
     "infarct_simulate": SIGMA,
     "inverse_operators": SIGMA,

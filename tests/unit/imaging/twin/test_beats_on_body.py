@@ -1,4 +1,4 @@
-"""Beats of drawn people among simulated ones: mixtures, what is unknown of them, what is refused."""
+"""Beats of drawn people among simulated ones: mixtures, what is unknown of them, refusals."""
 
 from dataclasses import replace
 from functools import cache
@@ -17,10 +17,10 @@ from einthoven.data.patient.fitted_beat import FittedBeat
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.corpus.beat_mixtures import BodyBeats, MixedBeat
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters, draw_beats
+from einthoven.imaging.corpus.mixed_cases import with_mixtures
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.twin import beats_on_body
-from einthoven.imaging.twin.beats_on_body import with_mixtures
 from einthoven.imaging.twin.drawn_beat import BeatBody
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
