@@ -128,8 +128,15 @@ class PatientSettings:
         return traits_of(self.config, wildcards.patient)
 
     def beat_person_of(self, wildcards: Any) -> dict[str, Any]:
-        """Seed of the draws, cycle length, age and sex of a patient whose beat is drawn."""
+        """Seed of the draws, and what is known of a patient who gets a beat of people.
+
+        Virtual patients get that of a drawn person of their cycle length, age and sex; imported
+        ones, who are people already, the usual one of their sex.
+        """
         config, patient = self.config, wildcards.patient
+        if (row := self.imported.get(patient)) is not None:
+            sex = {"sex": row.sex} if row.sex else {}
+            return {"seed": config.variation.seed, "usual": True, **sex}
         traits: dict[str, Any] = dict(traits_of(config, patient))
         sex = sex_of(patient, config.cohort)
         return traits | {"seed": config.variation.seed} | ({"sex": sex} if sex else {})

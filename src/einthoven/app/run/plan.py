@@ -337,8 +337,9 @@ class Plan:
         return f"results/patients/{wildcards.patient}/substrate.npz"
 
     def beat_of(self, wildcards: Any) -> str | list[str]:
-        """File with a virtual patient's drawn beat, in runs that draw beats."""
-        if not self.config.variation.beats or wildcards.patient in self.imported:
+        """File with a patient's beat of people; none for imported ones with their own wave."""
+        row = self.imported.get(wildcards.patient)
+        if not self.config.variation.beats or (row and "time" in row.measured):
             return []
         return f"results/patients/{wildcards.patient}/beat.npz"
 

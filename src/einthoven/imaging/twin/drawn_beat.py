@@ -25,7 +25,7 @@ from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.twin.body_bank import N_DRAWS, correlations
 from einthoven.imaging.twin.body_twin import ABOUT, BodyProblem, BodyTwin
-from einthoven.imaging.twin.cell_fit import LEVELS, N_TIMES, CellFields, KnownWave
+from einthoven.imaging.twin.cell_fit import LEVELS, N_TIMES, CellFields, FitLevel, KnownWave
 from einthoven.imaging.twin.inferred_twin import AFTER_MS, BEFORE_MS, LEAD_MS
 from einthoven.imaging.twin.people_heart import PeopleHeart, qrs_people
 from einthoven.imaging.twin.people_search import (
@@ -46,8 +46,9 @@ from einthoven.physics.electrophysiology.repolarisation import (
 
 WAVE = replace(ABOUT, noise_share=0.015)
 """Settings of the wave: noise of 4 %, the default, hides a small r in V1."""
-WAVE_STEPS = (12, 8)
-"""Steps of the wave; after each of them the cells are fitted."""
+FitTurn = tuple[int, Sequence[FitLevel]]
+TURNS: tuple[FitTurn, ...] = ((12, LEVELS[:2]), (8, LEVELS))
+"""Steps of the wave, and levels of the cells that follow."""
 N_BEATS = 6
 """Draws among which the beat is chosen; with more of them beats would vary less than people's."""
 LEAST_CORRELATION = 0.9
@@ -131,7 +132,9 @@ class BeatBody:
         there = placed(self.played[draw], float(start), ecg.shape[1])
         return NearestPlay(float(alike[start, draw]), int(start), best_gain(there, ecg))
 
-    def fitted(self, beat: VentricularBeat, seed: int) -> FittedBeat:
+    def fitted(
+        self, beat: VentricularBeat, seed: int, turns: Sequence[FitTurn] = TURNS
+    ) -> FittedBeat:
         """Wave and cells that give a beat, fitted in turns.
 
         Raises:
@@ -141,7 +144,7 @@ class BeatBody:
         values, fields = qrs_people().at(person.deviation), self.cells
         along = values["sigma_il_s_per_m"]
         wave = self._wave(beat, person, (along, along * values["sigma_it_share"]))
-        for steps, levels in zip(WAVE_STEPS, (LEVELS[:2], LEVELS)):
+        for steps, levels in turns:
             other = placed(wave.beyond(fields) + self.other, float(person.tau.min()), qrs.shape[1])
             problem = BodyProblem(
                 self.patient, self.heart.grad, None, qrs - other, self.config, WAVE
@@ -202,8 +205,10 @@ class BeatSettings:
     Attributes:
         config: sections activation, leadfield and repolarisation, as the patient has them.
         atria: of the patient.
-        traits: cycle_length_ms and age_years. sex: female, male or None.
+        traits: cycle_length_ms and age_years, as far as they are known.
+        sex: female, male or None.
         seed: of the draws.
+        usual: whether the beat is the mean of such people, not that of a drawn one.
     """
 
     config: Config
@@ -211,32 +216,34 @@ class BeatSettings:
     traits: Mapping[str, float]
     sex: str | None
     seed: int
+    usual: bool = False
 
     @classmethod
     def of_params(
         cls, activation: Any, leadfield: Any, repolarisation: Any, atria: Any,
         person: Mapping[str, Any],
     ) -> Self:  # fmt: skip
-        """Settings from a rule's sections, and seed, sex and traits of the person."""
+        """Settings from a rule's sections, and seed, sex, traits and kind of the person."""
         config = Config.model_validate(
             {"activation": activation, "leadfield": leadfield, "repolarisation": repolarisation}
         )
-        traits = {name: float(person[name]) for name in (CYCLE_LENGTH, AGE)}
+        traits = {name: float(person[name]) for name in (CYCLE_LENGTH, AGE) if name in person}
         return cls(config, AtriaSettings.model_validate(atria), traits, person.get("sex"),
-                   int(person["seed"]))  # fmt: skip
+                   int(person["seed"]), person.get("usual", False))  # fmt: skip
 
     @property
     def known(self) -> dict[str, float]:
         """Numbers for `PeopleBeats.draw`: cycle length, age and, if any, sex."""
-        found = {"log_cycle_ms": float(np.log(self.traits[CYCLE_LENGTH])),
-                 "age_years": self.traits[AGE]}  # fmt: skip
+        found = {"age_years": self.traits[AGE]} if AGE in self.traits else {}
+        if CYCLE_LENGTH in self.traits:
+            found["log_cycle_ms"] = float(np.log(self.traits[CYCLE_LENGTH]))
         return found | ({} if self.sex is None else {"female": float(self.sex == "female")})
 
 
 def fitted_beat(
     patient: Patient, fields: LeadFields, beats: PeopleBeats, settings: BeatSettings
 ) -> FittedBeat:
-    """The beat of a drawn person on a patient's body.
+    """The beat of a drawn person, or the usual one, on a patient's body.
 
     Args:
         patient: with mesh, fibres and ventricular coordinates.
@@ -254,13 +261,18 @@ def fitted_beat(
                           plateau_field(patient, config.repolarisation))  # fmt: skip
     other = atrial_repolarisation(patient, gradients, settings.atria)
     body = BeatBody.of(patient, gradients.grad, config, cells, other, seed)
-    drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
-    found = body.fitted(suitable(body, drawn), seed)
+    if settings.usual:
+        chosen = beats.usual(settings.known)
+    else:
+        drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
+        chosen = suitable(body, drawn)
+    found = body.fitted(chosen, seed)
     if found.qrs_correlation < LEAST_CORRELATION:
         raise StepFailed(
-            f"{patient.name}: the QRS that was fitted correlates with the drawn one by "
+            f"{patient.name}: the QRS that was fitted correlates with the wanted one by "
             f"{found.qrs_correlation:.2f}, below {LEAST_CORRELATION:g}; take another "
-            "variation.seed, or leave the patient out by dataset.exclude"
+            "variation.seed, leave the patient out by dataset.exclude, or set variation.beats "
+            'to ""'
         )
     return found
 

@@ -162,6 +162,10 @@ class PeopleBeats:
         rows = rng.multivariate_normal(mean, covariance, n, method="eigh")
         return [self.beat(row) for row in rows]
 
+    def usual(self, known: Mapping[str, float]) -> VentricularBeat:
+        """The mean beat of people of whom some of `NUMBERS` are known."""
+        return self.beat(self.given(known)[0])
+
     def beat(self, variables: np.ndarray) -> VentricularBeat:
         """The beat of scores and numbers [component + number]."""
         n = len(self.components)

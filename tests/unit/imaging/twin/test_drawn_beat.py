@@ -212,9 +212,25 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
     assert settings.known == {"log_cycle_ms": np.log(820.0), "age_years": 44.0, "female": 1.0}
     poor, asked = replace(found(), qrs_correlation=0.7), []
     monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or poor)
-    with pytest.raises(StepFailed, match=r"correlates with the drawn one by 0.70, below 0.9"):
+    with pytest.raises(StepFailed, match=r"correlates with the wanted one by 0.70, below 0.9"):
         fitted_beat(patient, kept, shipped_beats(), settings)
     drawn = shipped_beats().draw(6, settings.known, generator(3, patient.name, "beat"))
     costs = [body().nearest(beat).cost for beat in drawn]
     assert len(asked) == 1 and min(np.abs(beat.qrs_ms - asked[0].qrs_ms) for beat in drawn) == 0
     assert np.ptp(costs) > 0
+
+
+def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    kept, config, asked = SimpleNamespace(gradients=lambda heart, kind: fields), Config(), []
+    sections = [getattr(config, name).model_dump()
+                for name in ("activation", "leadfield", "repolarisation")]  # fmt: skip
+    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or found())
+    for sex in ("female", "male", None):
+        person = {"seed": 3, "usual": True} | ({"sex": sex} if sex else {})
+        settings = BeatSettings.of_params(*sections, {}, person)
+        assert settings.known == ({"female": float(sex == "female")} if sex else {})
+        fitted_beat(activated_patient(), kept, shipped_beats(), settings)
+    women, men, all_ = (beat.qrs_ms for beat in asked)
+    assert women < all_ < men
+    np.testing.assert_array_equal(asked[2].ecg, shipped_beats().usual({}).ecg)
