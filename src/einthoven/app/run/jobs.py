@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 from einthoven.app.run.plan import Plan
 
@@ -46,7 +47,7 @@ def planned_jobs(plan: Plan) -> dict[str, int]:
         "imported_code": n_imported * n_coded,
         "activation": n_everybody,
         "substrate": n_everybody if plan.config.substrate.enabled else 0,
-        "beat": n if plan.config.variation.beats else 0,
+        "beat": sum(bool(plan.beat_of(SimpleNamespace(patient=name))) for name in plan.everybody),
         "recording": n_everybody if plan.recorded else 0,
         "leadfield": n_everybody * len(plan.batches),
         "encoder": len(plan.encoders),

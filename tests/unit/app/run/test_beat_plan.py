@@ -33,6 +33,22 @@ def test_each_virtual_patient_has_a_job_and_a_file():
     assert drawn.beat_of(WHO) == "results/patients/p0001/beat.npz" and drawn.beats == []
 
 
+def test_imported_patients_get_the_usual_beat_unless_they_have_their_own_wave(tmp_path):
+    header = "patient,heart,torso,electrodes,unit,axes,tags,sex,height_cm,weight_kg"
+    places = "h.vtk,t.stl,e.csv,mm,LPS"
+    rows = [f"anna,{places},,,,", f"bo,{places},fiber=f time=t scenario=sinus,,,",
+            "cy,h.vtk,,e.csv,mm,LPS,,female,165,60"]  # fmt: skip
+    (tmp_path / "sheet.csv").write_text("\n".join([header, *rows]))
+    for name in ("h.vtk", "t.stl", "e.csv"):
+        (tmp_path / name).touch()
+    drawn = plan(imported={"sheet": str(tmp_path / "sheet.csv")})
+    files = [drawn.beat_of(SimpleNamespace(patient=name)) for name in ("anna", "bo", "cy")]
+    assert files == ["results/patients/anna/beat.npz", [], "results/patients/cy/beat.npz"]
+    assert planned_jobs(drawn)["beat"] == len(drawn.patients) + 2
+    persons = [params_of("beat", drawn, patient=name)["person"] for name in ("anna", "cy")]
+    assert persons == [{"seed": 1, "usual": True}, {"seed": 1, "usual": True, "sex": "female"}]
+
+
 def test_a_distribution_of_one_s_own_is_an_input(tmp_path):
     (tmp_path / "mine.npz").touch()
     assert plan(beats=str(tmp_path / "mine.npz")).beats == [str(tmp_path / "mine.npz")]
