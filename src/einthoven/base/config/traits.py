@@ -168,7 +168,8 @@ def person_of(config: Config, patient: str) -> dict[str, float]:
     """`person` of a patient of a config; empty where people are not drawn.
 
     The sex is that of the patient's body. Imported patients, and those of a cohort without sex
-    (`cohort.sex: any`), are drawn without. `variation.people_draws` names a draw for each.
+    (`cohort.sex: any`), are drawn without. `variation.people_draws` names a draw for each virtual
+    one; imported ones have their first.
 
     Raises:
         BadInput: that file is missing or wrong, or does not name the patient.
@@ -176,7 +177,8 @@ def person_of(config: Config, patient: str) -> dict[str, float]:
     section = config.variation
     if not section.people:
         return {}
-    draw = draw_of(section.people_draws, patient) if section.people_draws else 0
+    listed = section.people_draws and VIRTUAL.fullmatch(patient)
+    draw = draw_of(section.people_draws, patient) if listed else 0
     return person(section.seed, patient, sex_of(patient, config.cohort), draw)
 
 
