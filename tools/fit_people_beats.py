@@ -15,7 +15,12 @@ import numpy as np
 from einthoven.app.evaluation.realism.people import PeopleEcgs
 from einthoven.app.evaluation.realism.reading import GroupChoice, read_people
 from einthoven.base.core.seeds import generator
-from einthoven.physics.ecg.people_beats import SHIPPED_BEATS, PeopleBeats, ventricular
+from einthoven.physics.ecg.people_beats import (
+    SHIPPED_BEATS,
+    PeopleBeats,
+    VentricularBeat,
+    ventricular,
+)
 from einthoven.physics.ecg.recordings.aligned import aligned_beat
 from einthoven.physics.ecg.recordings.read import read_recording
 
@@ -33,13 +38,20 @@ def half_of(people: PeopleEcgs, half: int) -> PeopleEcgs:
     return people.chosen(generator(SEED, "people").permutation(len(people))[half::2])
 
 
-def beats_of(people: PeopleEcgs, recordings: Path) -> PeopleBeats:
-    """Their distribution; who has no sex or age in the sheet gets the mean."""
+def beats_and_traits(
+    people: PeopleEcgs, recordings: Path
+) -> tuple[list[VentricularBeat], np.ndarray]:
+    """Their beats and traits [person, 3]; who has no sex or age in the sheet gets the mean."""
     files = (next(recordings.rglob(f"{name}.hea")) for name in people.names)
     beats = [ventricular(aligned_beat(read_recording(file))) for file in files]
     female = np.array([np.nan if sex is None else float(sex == "female") for sex in people.sexes])
     traits = np.column_stack([60_000 / people.rates, female, people.ages])
-    traits = np.where(np.isnan(traits), np.nanmean(traits, axis=0), traits)
+    return beats, np.where(np.isnan(traits), np.nanmean(traits, axis=0), traits)
+
+
+def beats_of(people: PeopleEcgs, recordings: Path) -> PeopleBeats:
+    """Their distribution."""
+    beats, traits = beats_and_traits(people, recordings)
     about = {"recordings": recordings.name, "people": len(beats), "shrinkage": SHRINKAGE}
     return PeopleBeats.fitted(beats, traits, N_COMPONENTS, SHRINKAGE, about)
 

@@ -41,12 +41,17 @@ def test_imported_patients_get_the_usual_beat_unless_they_have_their_own_wave(tm
     (tmp_path / "sheet.csv").write_text("\n".join([header, *rows]))
     for name in ("h.vtk", "t.stl", "e.csv"):
         (tmp_path / name).touch()
-    drawn = plan(imported={"sheet": str(tmp_path / "sheet.csv")})
+    draws = "\n".join(["patient,draw", *(f"p{k:04d},3" for k in range(12))])
+    (tmp_path / "draws.csv").write_text(draws)  # of the virtual ones alone
+    drawn = plan(imported={"sheet": str(tmp_path / "sheet.csv")},
+                 variation={"people": True, "beats": "people",
+                            "people_draws": str(tmp_path / "draws.csv")})  # fmt: skip
     files = [drawn.beat_of(SimpleNamespace(patient=name)) for name in ("anna", "bo", "cy")]
     assert files == ["results/patients/anna/beat.npz", [], "results/patients/cy/beat.npz"]
     assert planned_jobs(drawn)["beat"] == len(drawn.patients) + 2
     persons = [params_of("beat", drawn, patient=name)["person"] for name in ("anna", "cy")]
     assert persons == [{"seed": 1, "usual": True}, {"seed": 1, "usual": True, "sex": "female"}]
+    assert "cy" in params_of("cohort_sheet", drawn)["physiology"]
 
 
 def test_a_distribution_of_one_s_own_is_an_input(tmp_path):
