@@ -33,6 +33,7 @@ from einthoven.learning.surrogate.inputs import patient_inputs
 from einthoven.learning.surrogate.operator.inputs import HeartPoints, OperatorInputs
 from einthoven.physics.ecg.forward import forward_potential
 from einthoven.physics.ecg.leads import twelve_lead
+from einthoven.physics.ecg.people_beats import shipped_beats
 from einthoven.physics.electrophysiology.cells.template import ECG_STEP_MS, template
 from einthoven.physics.leadfield.conductivity import intracellular
 from einthoven.physics.leadfield.solve import solve_lead_fields
@@ -175,6 +176,23 @@ def test_electrodes_of_a_file_are_moved_onto_the_skin_or_refused(predicted, tmp_
     assert "mine lie up to" in capsys.readouterr().err
     assert main(["predict", str(predicted), "--to", str(tmp_path), "--code", "code.npz"]) == 2
     assert "takes no code of the anatomy" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_usual_beat_is_like_people_s_and_is_left_in_the_folder(predicted, config, tmp_path):
+    to = tmp_path / "usual"
+    command = ["predict", str(predicted), "--to", str(to), "--grid", "0", "--config", str(config)]
+    assert main([*command, "--usual-beat"]) == 0
+    made, out = Patient.open(to), load_arrays(to / "prediction.npz")
+    sinus, lbbb = (made.activation(name).activation_time for name in ("sinus", "lbbb"))
+    np.testing.assert_array_equal(sinus, made.beat.fitted_time)
+    np.testing.assert_array_equal(lbbb, Patient.open(predicted).activation("lbbb").activation_time)
+    first = int(np.abs(out["time"]).argmin())
+    wanted = shipped_beats().usual({})
+    ecg = out["ecg"][out["scenario"].tolist().index("sinus")][:, first:]
+    qrs = wanted.window(0.0, 90)
+    alike = [np.corrcoef(qrs.ravel(), ecg[:, k : k + 90].ravel())[0, 1] for k in range(25)]
+    assert max(alike) > 0.95 and made.beat.qrs_correlation > 0.97
 
 
 # --- packing ----------------------------------------------------------------------------------

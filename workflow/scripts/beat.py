@@ -15,7 +15,8 @@ def main(input, output, params, log):
     sections = params.activation, leadfield, params.repolarisation, params.atria
     settings = BeatSettings.of_params(*sections, params.person)
     fields = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    found = fitted_beat(patient, fields, beats, settings)
+    gradients = fields.gradients(patient.heart, params.gradient)
+    found = fitted_beat(patient, gradients, beats, settings)
     found.save(output[0])
     log.info("QRS %.4f, ST %.3f mV, T %.3f mV, gain %.2f", found.qrs_correlation, found.st_rms_mv,
              found.t_rms_mv, found.gain)  # fmt: skip

@@ -15,6 +15,7 @@ from einthoven.app.cli.options import add_folder, natural, positive_int
 
 if TYPE_CHECKING:
     from einthoven.learning.prediction.prediction import Prediction
+    from einthoven.learning.prediction.prepare import Prepared
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -41,6 +42,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="halve edges of the muscle above 3 mm in a new mesh: twice the time, a mesh of 4 mm "
         "gives nearly the ECG of 2.2 mm",
+    )
+    add(
+        "--usual-beat",
+        action="store_true",
+        help="the sinus beat is the mean of healthy people's, fitted on this heart in half a "
+        "minute to a minute; it says nothing of the patient's own",
     )
     add("--config", metavar="FILE", type=Path,
         help="config with conductivities, meshes, activation, time axis; default: that of the "
@@ -78,6 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
     electrodes = chosen_electrodes(made.patient.anatomy, *chosen)
     machine = Machine(n_threads=arguments.threads)
     found = predict_new(model, made.patient, electrodes, made.config, machine, arguments.code)
+    if arguments.usual_beat:
+        found, made = _with_usual_beat(found, made, to)
     found = replace(found, seconds=made.seconds | found.seconds)
     write_prediction(found, made.patient, to)
     print(_summary(found, made.patient.name))
@@ -91,6 +100,37 @@ def run(arguments: argparse.Namespace) -> None:
         ecgs = BodyEcgs.of(model, made.patient, [*made.bodies, *given], made.config, machine)
         ecgs.write(to)
         print(ecgs.line())
+
+
+def _with_usual_beat(
+    found: "Prediction", made: "Prepared", to: Path
+) -> tuple["Prediction", "Prepared"]:
+    """Prediction and patient with the usual beat, whose stage files are written."""
+    import time as clock
+    from dataclasses import replace
+
+    from einthoven.base.core.errors import BadInput
+    from einthoven.base.core.log import step
+    from einthoven.imaging.twin.usual_beat import with_usual_beat
+    from einthoven.learning.prediction.ecg import PredictedFields, with_ecg
+    from einthoven.learning.surrogate.operator.inputs import conductivities_of
+    from einthoven.physics.ecg.simulate import SimulationSettings
+
+    patient, config, start = made.patient, made.config, clock.perf_counter()
+    if found.ecg is None:
+        raise BadInput(f"{patient.name}: --usual-beat needs the nine electrodes of the ECG among "
+                       "--electrodes, and ventricular coordinates")  # fmt: skip
+    settings = SimulationSettings.of(config, conductivities_of(patient, config.leadfield))
+    step(f"{patient.name}: usual beat")
+    fields = PredictedFields.of(found, patient, settings)
+    gradients = fields.gradients(fields.nine, found.heart_grad[fields.nine])
+    patient = with_usual_beat(patient, gradients, config)
+    patient.beat.save(to / "beat.npz")
+    for activation in patient.activations.values():
+        activation.save(to / f"activation_{activation.scenario}.npz")
+    found = with_ecg(found, patient, list(patient.activations.values()), settings)
+    took = {"seconds_usual_beat": clock.perf_counter() - start}
+    return replace(found, seconds=found.seconds | took), replace(made, patient=patient)
 
 
 def _summary(found: "Prediction", name: str) -> str:

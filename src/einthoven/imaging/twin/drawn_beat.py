@@ -21,7 +21,7 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.names import INDEPENDENT_ROWS, LEADS
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.fitted_beat import FittedBeat
-from einthoven.data.patient.leadfields import LeadFieldGradients, LeadFields
+from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
 from einthoven.imaging.twin.body_bank import N_DRAWS, correlations
 from einthoven.imaging.twin.body_twin import ABOUT, BodyProblem, BodyTwin
@@ -241,13 +241,13 @@ class BeatSettings:
 
 
 def fitted_beat(
-    patient: Patient, fields: LeadFields, beats: PeopleBeats, settings: BeatSettings
+    patient: Patient, gradients: LeadFieldGradients, beats: PeopleBeats, settings: BeatSettings
 ) -> FittedBeat:
     """The beat of a drawn person, or the usual one, on a patient's body.
 
     Args:
         patient: with mesh, fibres and ventricular coordinates.
-        fields: of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
+        gradients: of the nine electrodes, in the order of `core.names.STANDARD_ELECTRODES`.
         beats: distribution that the beat is drawn from.
         settings: of the patient.
 
@@ -256,7 +256,6 @@ def fitted_beat(
         StepFailed, NotConverged: of wave or cells, or the QRS is not that of the drawn person.
     """
     config, seed = settings.config, settings.seed
-    gradients = fields.gradients(patient.heart, config.leadfield.gradient)
     cells = CellFields.of(apd90_field(patient, config.repolarisation),
                           plateau_field(patient, config.repolarisation))  # fmt: skip
     other = atrial_repolarisation(patient, gradients, settings.atria)

@@ -208,7 +208,7 @@ def moved_heart(patient: Patient, anatomy: Anatomy) -> Patient:
         n_heart_cells=mesh.n_heart_cells,
     )
     turned = {key: (getattr(fibers, key) @ turn.T).astype(np.float32) for key in ("f0", "s0", "n0")}
-    same = [patient.coordinates] if patient.has("coordinates") else []
+    same = [getattr(patient, name) for name in ("coordinates", "beat") if patient.has(name)]
     return Patient.of(anatomy, heart, replace(fibers, **turned), *same,
                       *patient.activations.values())  # fmt: skip
 

@@ -38,7 +38,7 @@ LATTICE_EDGE_MM = 2.6
 """Coarser lattices disconnect right ventricles of 3 mm (docs/explanation/without-a-mesher.md)."""
 FINE_MM = 3.0
 """Longer edges of the muscle are halved where a fine mesh is wanted."""
-TAKEN_ALONG = ("anatomy.npz", "mesh.npz", "fibers.npz", "sdf.npz", "purkinje.npz",
+TAKEN_ALONG = ("anatomy.npz", "mesh.npz", "fibers.npz", "sdf.npz", "purkinje.npz", "beat.npz",
                "activation_*.npz")  # fmt: skip
 """Stage files that a prediction needs, or leaves beside its own."""
 
@@ -183,8 +183,9 @@ def _as_measured(config: Config, row: Row) -> Config:
     """The config with the speeds and durations of a row."""
     if not row.physiology:
         return config
-    widths = dict(config.variation).keys() - {"seed", "people"}
-    still = dict.fromkeys(widths, 0.0) | {"people": False}
+    none = {"people": False, "people_draws": "", "beats": ""}
+    widths = dict(config.variation).keys() - {"seed", *none}
+    still = dict.fromkeys(widths, 0.0) | none
     usual = config.model_copy(update={"variation": config.variation.model_copy(update=still)})
     found = Physiology.of(usual, row.patient, row.physiology)
     parts = {part.name: getattr(found, part.name) for part in fields(found)}

@@ -16,6 +16,8 @@ from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.core.seeds import generator
 from einthoven.data.patient.leadfields import LeadFieldGradients
+from einthoven.data.patient.measured import MeasuredTissue
+from einthoven.data.patient.patient import Patient
 from einthoven.imaging.twin.cell_fit import (
     CellBasis,
     CellFields,
@@ -24,6 +26,7 @@ from einthoven.imaging.twin.cell_fit import (
     KnownWave,
 )
 from einthoven.imaging.twin.drawn_beat import BeatBody, BeatSettings, fitted_beat, suitable
+from einthoven.imaging.twin.usual_beat import with_usual_beat
 from einthoven.physics.ecg.membrane import Membrane
 from einthoven.physics.ecg.people_beats import VentricularBeat, shipped_beats
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
@@ -202,7 +205,6 @@ def test_a_beat_of_another_mesh_is_refused():
 def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypatch):
     patient, names = activated_patient(), np.array(STANDARD_ELECTRODES)
     fields = LeadFieldGradients(names, np.zeros((9, 3)), grad())
-    kept = SimpleNamespace(gradients=lambda heart, kind: fields)
     person = {"cycle_length_ms": 820.0, "age_years": 44.0, "seed": 3, "sex": "female"}
     config = Config()
     settings = BeatSettings.of_params(config.activation.model_dump(),
@@ -212,16 +214,33 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
     poor, asked = replace(found(), qrs_correlation=0.7), []
     monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or poor)
     with pytest.raises(StepFailed, match=r"correlates with the wanted one by 0.70, below 0.9"):
-        fitted_beat(patient, kept, shipped_beats(), settings)
+        fitted_beat(patient, fields, shipped_beats(), settings)
     drawn = shipped_beats().draw(6, settings.known, generator(3, patient.name, "beat"))
     costs = [body().nearest(beat).cost for beat in drawn]
     assert len(asked) == 1 and min(np.abs(beat.qrs_ms - asked[0].qrs_ms) for beat in drawn) == 0
     assert np.ptp(costs) > 0
 
 
+def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeypatch):
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: found())
+    config = Config()
+    own = [activate(activated_patient(), name, config.activation) for name in ("sinus", "lbbb")]
+    patient = activated_patient().with_stages(*own)
+    whole = with_usual_beat(patient, fields, config)
+    np.testing.assert_array_equal(whole.activation("sinus").activation_time, found().fitted_time)
+    assert whole.activation("lbbb") is own[1] and whole.fitted is not None
+    heart = patient.heart
+    measured = MeasuredTissue(heart.points, heart.cells, time=np.zeros(1), scenario="sinus")
+    monkeypatch.setattr(Patient, "anatomy", SimpleNamespace(measured=measured))
+    monkeypatch.setattr(Patient, "has", lambda patient, stage: True)
+    with pytest.raises(BadInput, match="has activation times of its own, scenario sinus"):
+        with_usual_beat(patient, fields, config)
+
+
 def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
     fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
-    kept, config, asked = SimpleNamespace(gradients=lambda heart, kind: fields), Config(), []
+    config, asked = Config(), []
     sections = [getattr(config, name).model_dump()
                 for name in ("activation", "leadfield", "repolarisation")]  # fmt: skip
     monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or found())
@@ -229,7 +248,7 @@ def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
         person = {"seed": 3, "usual": True} | ({"sex": sex} if sex else {})
         settings = BeatSettings.of_params(*sections, {}, person)
         assert settings.known == ({"female": float(sex == "female")} if sex else {})
-        fitted_beat(activated_patient(), kept, shipped_beats(), settings)
+        fitted_beat(activated_patient(), fields, shipped_beats(), settings)
     women, men, all_ = (beat.qrs_ms for beat in asked)
     assert women < all_ < men
     np.testing.assert_array_equal(asked[2].ecg, shipped_beats().usual({}).ecg)
