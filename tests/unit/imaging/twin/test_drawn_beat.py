@@ -232,7 +232,8 @@ def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeyp
     assert whole.activation("lbbb") is own[1] and whole.fitted is not None
     heart = patient.heart
     measured = MeasuredTissue(heart.points, heart.cells, time=np.zeros(1), scenario="sinus")
-    monkeypatch.setattr(Patient, "anatomy", SimpleNamespace(measured=measured))
+    monkeypatch.setattr(Patient, "anatomy", SimpleNamespace(measured=measured),
+                        raising=False)  # fmt: skip
     monkeypatch.setattr(Patient, "has", lambda patient, stage: True)
     with pytest.raises(BadInput, match="has activation times of its own, scenario sinus"):
         with_usual_beat(patient, fields, config)
