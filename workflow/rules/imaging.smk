@@ -1,14 +1,13 @@
 DRAWN = "results/imaging/beats/{patient}.npz"
+BODY = {stage: f"{PATIENT}/{stage}.npz" for stage in ("anatomy", "mesh", "fibers")}
+BODY["leadfield"] = expand(
+    f"{PATIENT}/leadfield_b{{batch}}.npz", batch=PLAN.batches, allow_missing=True
+)
 
 
 rule imaging_beats:
     input:
-        **{stage: f"{PATIENT}/{stage}.npz" for stage in ("anatomy", "mesh", "fibers")},
-        leadfield=expand(
-            f"{PATIENT}/leadfield_b{{batch}}.npz",
-            batch=PLAN.batches,
-            allow_missing=True,
-        ),
+        **BODY,
     output:
         DRAWN,
     log:
@@ -38,16 +37,9 @@ rule imaging_beats:
 
 rule imaging_simulate:
     input:
-        **{
-            stage: f"{PATIENT}/{stage}.npz"
-            for stage in ("anatomy", "mesh", "fibers", "purkinje")
-        },
+        **BODY,
+        purkinje=f"{PATIENT}/purkinje.npz",
         drawn=DRAWN if PLAN.config.imaging.drawn_beats else [],
-        leadfield=expand(
-            f"{PATIENT}/leadfield_b{{batch}}.npz",
-            batch=PLAN.batches,
-            allow_missing=True,
-        ),
     output:
         "results/imaging/simulations/{patient}.npz",
     log:

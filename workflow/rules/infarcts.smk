@@ -1,14 +1,7 @@
 rule infarct_simulate:
     input:
-        **{
-            stage: f"{PATIENT}/{stage}.npz"
-            for stage in ("anatomy", "mesh", "fibers", "purkinje")
-        },
-        leadfield=expand(
-            f"{PATIENT}/leadfield_b{{batch}}.npz",
-            batch=PLAN.batches,
-            allow_missing=True,
-        ),
+        **BODY,
+        purkinje=f"{PATIENT}/purkinje.npz",
     output:
         "results/imaging/infarcts/{patient}.npz",
     log:

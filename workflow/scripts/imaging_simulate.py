@@ -5,9 +5,7 @@ from einthoven.base.config.electrophysiology import ActivationSettings, Repolari
 from einthoven.base.config.imaging import ImagingSettings
 from einthoven.base.config.models import LeadFieldSettings
 from einthoven.data.patient.patient import Patient
-from einthoven.imaging.corpus.beat_mixtures import BodyBeats
-from einthoven.imaging.corpus.beat_parameters import draw_beats
-from einthoven.imaging.corpus.mixed_cases import with_mixtures
+from einthoven.imaging.corpus.mixed_cases import beats_to_simulate
 from einthoven.imaging.corpus.recorder_noise import with_recorder_noise
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
@@ -16,7 +14,7 @@ from einthoven.imaging.inputs import lead_fields, measures
 
 def main(input, output, params, log):
     stages = dict(input.items())
-    drawn = stages.pop("drawn", ())
+    drawn = stages.pop("drawn", None)
     patient = Patient.of_files(**stages)
     repolarisation = RepolarisationSettings.model_validate(params.repolarisation)
     repolarisation.needs_one_plateau(patient.name)
@@ -25,10 +23,7 @@ def main(input, output, params, log):
     fields = lead_fields.lead_fields_of(patient, sigma, section.forward_models)
     activation = ActivationSettings.model_validate(params.activation)
     heart = Simulator.of(patient, fields, activation, repolarisation.smoothing_mm)
-    cases = draw_beats(section, patient.name, section.simulations_per_patient)
-    if drawn:
-        of_people = BodyBeats.load(drawn, len(patient.heart.points))
-        cases = with_mixtures(cases, of_people, section.seed)
+    cases = beats_to_simulate(section, patient, drawn)
     beats = Simulations.of(heart, cases, patient.anatomy.split, measures.clinical_measures(patient))
     with_recorder_noise(beats, params.recording, section.seed).save(output[0])
     log.info("%d beats", len(cases))

@@ -72,7 +72,8 @@ class ImagingSettings(Section):
     that at the person's cycle length, and I_Kr is normal."""
     drawn_beats: Annotated[int, Field(ge=0, le=20)] = 0
     """Beats of drawn people that are fitted on each body, 20 to 70 s of a core each; with 1 or more
-    half of the patient's beats have cells, and sinus beats also a wave, of mixtures of these."""
+    half of the patient's beats have cells, and sinus beats also a wave, of mixtures of these. Beats
+    of target infarcts have none."""
     recorder_noise: bool = False
     """Whether each ECG has the noise that is left in the mean beat of a recording, with the levels
     of section recording."""

@@ -17,7 +17,7 @@ from einthoven.data.patient.fitted_beat import FittedBeat
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.imaging.corpus.beat_mixtures import BodyBeats, MixedBeat
 from einthoven.imaging.corpus.beat_parameters import PARAMETERS, BeatParameters, draw_beats
-from einthoven.imaging.corpus.mixed_cases import with_mixtures
+from einthoven.imaging.corpus.mixed_cases import beats_to_simulate, with_mixtures
 from einthoven.imaging.corpus.simulations import Simulations
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.twin import beats_on_body
@@ -153,6 +153,10 @@ def test_beats_of_a_body_come_back_and_those_of_another_mesh_are_refused(tmp_pat
     saved.save(tmp_path / "p0000.npz")
     n = len(activated_patient().heart.points)
     found = BodyBeats.load(tmp_path / "p0000.npz", n)
+    cases = beats_to_simulate(SECTION, activated_patient(), tmp_path / "p0000.npz")
+    plain = beats_to_simulate(SECTION, activated_patient(), None)
+    assert any(case.mixed for case in cases) and not any(case.mixed for case in plain)
+    assert [case.pattern for case in cases] == [case.pattern for case in plain]
     assert found.patient == "p0000" and [beat.gain for beat in found.beats] == [1.3, 2.0]
     for one, other in zip(saved.beats, found.beats):
         np.testing.assert_array_equal(one.fitted_time, other.fitted_time)
