@@ -61,10 +61,14 @@ def _names(plan: Plan) -> dict[str, Any]:
     from snakemake.io import expand  # half a second, for those who ask only
 
     patients = expand("results/imaging/simulations/{patient}.npz", patient=plan.patients)
+    stages = ("anatomy", "mesh", "fibers")
+    body = {stage: f"results/patients/{{patient}}/{stage}.npz" for stage in stages}
+    body["leadfield"] = [f"results/patients/{{patient}}/leadfield_b{b}.npz" for b in plan.batches]
     return {
         "given": lambda *positional, **named: (positional, named), "expand": expand,
         "PLAN": plan, "INVERSE": plan.inverse, "OPERATOR": SurrogateMethod("operator"),
         "PATIENT": "results/patients/{patient}", "IMAGING_CORPUS": patients,
+        "BODY": body, "DRAWN": "results/imaging/beats/{patient}.npz",
         "PLACED": PLACED, "REBUILT": REBUILT, "ancient": lambda files: files,
         "directory": str, "report": lambda file, **_: file, "source": lambda *_: "",
         "source_of_fit": lambda _: "", "publication_sources": dict,

@@ -13,17 +13,14 @@ from einthoven.imaging.inputs import lead_fields, measures
 
 
 def main(input, output, params, log):
-    stages = dict(input.items())
-    drawn = stages.pop("drawn", None)
-    patient = Patient.of_files(**stages)
-    repolarisation = RepolarisationSettings.model_validate(params.repolarisation)
-    repolarisation.needs_one_plateau(patient.name)
+    patient = Patient.of_files(**{k: files for k, files in input.items() if k != "drawn"})
+    cells = RepolarisationSettings.model_validate(params.repolarisation).with_one_plateau("imaging")
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields.lead_fields_of(patient, sigma, section.forward_models)
-    activation = ActivationSettings.model_validate(params.activation)
-    heart = Simulator.of(patient, fields, activation, repolarisation.smoothing_mm)
-    cases = beats_to_simulate(section, patient, drawn)
+    own = ActivationSettings.model_validate(params.activation), cells.smoothing_mm
+    heart = Simulator.of(patient, fields, *own)
+    cases = beats_to_simulate(section, patient, input.get("drawn"))
     beats = Simulations.of(heart, cases, patient.anatomy.split, measures.clinical_measures(patient))
     with_recorder_noise(beats, params.recording, section.seed).save(output[0])
     log.info("%d beats", len(cases))

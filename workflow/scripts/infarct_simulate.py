@@ -14,7 +14,7 @@ from einthoven.imaging.inputs.lead_fields import lead_fields_of
 
 def main(input, output, params, log):
     patient = Patient.of_files(**dict(input.items()))
-    RepolarisationSettings.model_validate(params.plateaus).needs_one_plateau(patient.name)
+    RepolarisationSettings.model_validate(params.plateaus).with_one_plateau(patient.name)
     section = ImagingSettings.model_validate(params.section)
     sigma = LeadFieldSettings.model_validate(params.conductivity | {"gradient": params.gradient})
     fields = lead_fields_of(patient, sigma, section.forward_models[:1])

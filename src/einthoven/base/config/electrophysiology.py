@@ -52,8 +52,8 @@ class RepolarisationSettings(Section):
         """Whether any cell has another plateau than the template's."""
         return any(value for key, value in self if key.startswith("plateau_"))
 
-    def needs_one_plateau(self, what: str) -> None:
-        """Refuse plateaus that differ, where a simulator knows the template's alone.
+    def with_one_plateau(self, what: str) -> Self:
+        """The section itself, for a simulator that knows the template's plateau alone.
 
         Raises:
             BadInput: they differ; `what` is for the message.
@@ -63,6 +63,7 @@ class RepolarisationSettings(Section):
                 f"{what}: repolarisation.plateau_ keys are not 0, but the simulator of imaging and "
                 "twins knows one plateau; set them to 0"
             )
+        return self
 
     @model_validator(mode="after")
     def _plateaus_need_a_field(self) -> Self:

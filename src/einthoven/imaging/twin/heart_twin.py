@@ -65,7 +65,7 @@ class TwinMaker:
         Raises:
             BadInput: a stage is missing, shapes that do not fit, or plateaus that differ.
         """
-        config.repolarisation.needs_one_plateau("twin")
+        config.repolarisation.with_one_plateau("twin")
         return cls(patient, grad, config, Simulator.of(patient, {"": grad}, config.activation))
 
     def fit(

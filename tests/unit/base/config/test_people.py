@@ -159,9 +159,9 @@ def test_a_homogeneous_heart_has_one_plateau():
 
 
 def test_a_simulator_of_one_plateau_refuses_others():
-    RepolarisationSettings().needs_one_plateau("twin")
+    RepolarisationSettings().with_one_plateau("twin")
     with pytest.raises(BadInput, match="twin: repolarisation.plateau_ keys are not 0"):
-        RepolarisationSettings(plateau_rv_to_lv=-0.3).needs_one_plateau("twin")
+        RepolarisationSettings(plateau_rv_to_lv=-0.3).with_one_plateau("twin")
 
 
 def test_without_people_nothing_is_drawn_from_them():
