@@ -4,8 +4,6 @@ Networks that image should know waves like people's, which no five early sites g
 (docs/studies/2026-11-26-drawn-beats.md).
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from einthoven.base.config import Config
@@ -42,8 +40,7 @@ def beats_on_body(
         StepFailed, NotConverged: of wave or cells, or a QRS is not that of the drawn person.
     """
     patient, without = heart.patient, np.zeros((len(LEADS), N_TIMES))
-    cells = CellFields(np.empty(0), np.empty(0))
-    body = BeatBody.of(patient, grad, config, cells, without, seed)
+    body = BeatBody.of(patient, grad, config, without, seed)
     found = []
     for k in range(n):
         rng = generator(seed, patient.name, "imaging", "drawn", k)
@@ -52,7 +49,7 @@ def beats_on_body(
         )
         cells = CellFields.of(heart.durations(person), heart.low_plateau(person))
         drawn = shipped_beats().draw(N_BEATS, {}, rng)
-        beat = replace(body, cells=cells).fitted(suitable(body, drawn), seed, QUICK)
+        beat = body.fitted(suitable(body, drawn), cells, seed, QUICK)
         if beat.qrs_correlation < LEAST_CORRELATION:
             raise StepFailed(
                 f"{patient.name}: drawn beat {k + 1} of imaging: its QRS correlates with the drawn "

@@ -83,8 +83,6 @@ class BeatBody:
     """[draw, variable] SD of `qrs_people`, independent."""
     played: np.ndarray
     """[draw, 8, time] mV of these draws."""
-    cells: CellFields
-    """Cells of the patient's draw of physiology."""
     other: np.ndarray
     """[12, N_TIMES] mV from the first activation, what the ECG has besides the ventricles."""
 
@@ -94,7 +92,6 @@ class BeatBody:
         patient: Patient,
         grad: np.ndarray,
         config: Config,
-        cells: CellFields,
         other: np.ndarray,
         seed: int,
     ) -> Self:
@@ -104,14 +101,14 @@ class BeatBody:
             patient: with mesh, fibres and ventricular coordinates.
             grad: [9, cell, 3] kOhm/mm, in the order of `core.names.STANDARD_ELECTRODES`.
             config: sections activation and leadfield.
-            cells, other: as the attributes.
+            other: as the attribute.
             seed: of the draws.
         """
         heart, people = PeopleHeart.of(patient, grad, config.activation), qrs_people()
         rng = generator(seed, patient.name, "beat", "draws")
         deviations = rng.standard_normal((N_DRAWS, len(people.names)))
         played = heart.plays(deviations)
-        return cls(patient, config, heart, deviations, played, cells, other)
+        return cls(patient, config, heart, deviations, played, other)
 
     @cached_property
     def transfer(self) -> ElectrodeTransfer:
@@ -133,15 +130,19 @@ class BeatBody:
         return NearestPlay(float(alike[start, draw]), int(start), best_gain(there, ecg))
 
     def fitted(
-        self, beat: VentricularBeat, seed: int, turns: Sequence[FitTurn] = TURNS
+        self,
+        beat: VentricularBeat,
+        cells: CellFields,
+        seed: int,
+        turns: Sequence[FitTurn] = TURNS,
     ) -> FittedBeat:
-        """Wave and cells that give a beat, fitted in turns.
+        """Wave and cells that give a beat, fitted in turns; the cells are about given ones.
 
         Raises:
             StepFailed, NotConverged: of the wave.
         """
         qrs, person = qrs_of(beat), self._person(beat, seed)
-        values, fields = qrs_people().at(person.deviation), self.cells
+        values, fields = qrs_people().at(person.deviation), cells
         along = values["sigma_il_s_per_m"]
         wave = self._wave(beat, person, (along, along * values["sigma_it_share"]))
         for steps, levels in turns:
@@ -153,7 +154,7 @@ class BeatBody:
             person = person._replace(tau=twin.twin.activation_time,
                                      log_gain=twin.twin.parameters.log_gain)  # fmt: skip
             wave = self._wave(beat, person, self._sigmas(twin))
-            fields = wave.fit(self.cells, levels=levels)
+            fields = wave.fit(cells, levels=levels)
         return self._found(wave, fields, twin)
 
     def _person(self, beat: VentricularBeat, seed: int) -> LikelyPerson:
@@ -259,13 +260,13 @@ def fitted_beat(
     cells = CellFields.of(apd90_field(patient, config.repolarisation),
                           plateau_field(patient, config.repolarisation))  # fmt: skip
     other = atrial_repolarisation(patient, gradients, settings.atria)
-    body = BeatBody.of(patient, gradients.grad, config, cells, other, seed)
+    body = BeatBody.of(patient, gradients.grad, config, other, seed)
     if settings.usual:
         chosen = beats.usual(settings.known)
     else:
         drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
         chosen = suitable(body, drawn)
-    found = body.fitted(chosen, seed)
+    found = body.fitted(chosen, cells, seed)
     if found.qrs_correlation < LEAST_CORRELATION:
         raise StepFailed(
             f"{patient.name}: the QRS that was fitted correlates with the wanted one by "

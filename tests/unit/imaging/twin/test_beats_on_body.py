@@ -125,8 +125,8 @@ def test_cells_of_a_mixture_last_longer_in_blocks_as_well():
 def test_beats_are_fitted_in_number_and_a_poor_one_is_refused(monkeypatch):
     asked, poor = [], [0.99, 0.99]
 
-    def instead(body, beat, seed, turns):
-        asked.append((beat, body.cells))
+    def instead(body, beat, cells, seed, turns):
+        asked.append((beat, cells))
         return replace(fitted(), qrs_correlation=poor[len(asked) - 1])
 
     monkeypatch.setattr(BeatBody, "fitted", instead)

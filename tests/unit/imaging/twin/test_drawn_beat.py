@@ -60,7 +60,7 @@ def usual_cells():
 @cache
 def body():
     nothing = np.zeros((12, N_TIMES))
-    return BeatBody.of(activated_patient(), grad(), Config(), usual_cells(), nothing, 1)
+    return BeatBody.of(activated_patient(), grad(), Config(), nothing, 1)
 
 
 def known_wave(beat):
@@ -133,12 +133,12 @@ def test_cells_that_give_a_beat_are_found():
 
 @cache
 def found():
-    return body().fitted(made()[0], seed=1)
+    return body().fitted(made()[0], usual_cells(), seed=1)
 
 
 def test_the_same_seed_gives_the_same_fit():
     turns = ((1, (COARSE,)), (1, (COARSE,)))
-    one, two = (body().fitted(made()[0], 1, turns) for _ in range(2))
+    one, two = (body().fitted(made()[0], usual_cells(), 1, turns) for _ in range(2))
     for name, values in one.arrays().items():
         np.testing.assert_array_equal(values, two.arrays()[name])
     assert one.attrs() == two.attrs()
@@ -212,7 +212,9 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
                                       config.repolarisation.model_dump(), {}, person)  # fmt: skip
     assert settings.known == {"log_cycle_ms": np.log(820.0), "age_years": 44.0, "female": 1.0}
     poor, asked = replace(found(), qrs_correlation=0.7), []
-    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or poor)
+    monkeypatch.setattr(
+        BeatBody, "fitted", lambda body, beat, cells, seed: asked.append(beat) or poor
+    )
     with pytest.raises(StepFailed, match=r"correlates with the wanted one by 0.70, below 0.9"):
         fitted_beat(patient, fields, shipped_beats(), settings)
     drawn = shipped_beats().draw(6, settings.known, generator(3, patient.name, "beat"))
@@ -223,7 +225,7 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
 
 def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeypatch):
     fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
-    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: found())
+    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, cells, seed: found())
     config = Config()
     own = [activate(activated_patient(), name, config.activation) for name in ("sinus", "lbbb")]
     patient = activated_patient().with_stages(*own)
@@ -244,7 +246,9 @@ def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
     config, asked = Config(), []
     sections = [getattr(config, name).model_dump()
                 for name in ("activation", "leadfield", "repolarisation")]  # fmt: skip
-    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, seed: asked.append(beat) or found())
+    monkeypatch.setattr(
+        BeatBody, "fitted", lambda body, beat, cells, seed: asked.append(beat) or found()
+    )
     for sex in ("female", "male", None):
         person = {"seed": 3, "usual": True} | ({"sex": sex} if sex else {})
         settings = BeatSettings.of_params(*sections, {}, person)
