@@ -135,8 +135,8 @@ class PatientSettings:
         """
         config, patient = self.config, wildcards.patient
         if (row := self.imported.get(patient)) is not None:
-            sex = {"sex": row.sex} if row.sex else {}
-            return {"seed": config.variation.seed, "usual": True, **sex}
+            known = {"sex": row.sex} if row.sex else {}
+            return {"seed": config.variation.seed, "usual": True, **known}
         traits: dict[str, Any] = dict(traits_of(config, patient))
         sex = sex_of(patient, config.cohort)
         return traits | {"seed": config.variation.seed} | ({"sex": sex} if sex else {})
