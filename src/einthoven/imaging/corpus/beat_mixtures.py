@@ -18,7 +18,7 @@ from einthoven.base.core.files import load_arrays, save_arrays
 from einthoven.data.patient.fitted_beat import FittedBeat
 
 CONCENTRATION = 0.5
-"""Of the Dirichlet distribution of the weights: below 1, so that most are near one beat."""
+"""Concentration of the Dirichlet distribution of the weights; below 1 most are near one beat."""
 NUMBERS = tuple(field.name for field in fields(FittedBeat) if field.name != "patient")
 """Arrays and numbers of a beat, in the order of the file."""
 AT_NODES = ("fitted_time", "apd90", "low_plateau")
