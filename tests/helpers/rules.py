@@ -34,6 +34,10 @@ class Named(list):
         self.named = named
         vars(self).update(named)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Value of a name."""
+        return self.named.get(name, default)
+
     def items(self):
         """Names and values, as Snakemake's lists give them."""
         return self.named.items()

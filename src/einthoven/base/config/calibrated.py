@@ -17,6 +17,15 @@ LEFT_OUT = "left out"
 TO_MAKE = "make it anew with `einthoven calibrate`"
 
 
+def is_named(path: str | Path, patient: str) -> bool:
+    """Whether the file names the patient.
+
+    Raises:
+        BadInput: as `read_draws`.
+    """
+    return patient in _all(path)
+
+
 def draw_of(path: str | Path, patient: str) -> int:
     """The draw of a patient.
 
@@ -39,15 +48,19 @@ def is_left_out(path: str | Path, patient: str) -> bool:
 
 
 def _known(path: str | Path, patient: str) -> int | None:
+    found = _all(path)
+    if patient not in found:
+        raise BadInput(f"{path}: names no draw of {patient}; {TO_MAKE} for all patients")
+    return found[patient]
+
+
+def _all(path: str | Path) -> dict[str, int | None]:
     path = Path(path)
     try:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise BadInput(f"variation.people_draws: {path}: no such file; {TO_MAKE}") from error
-    found = _read_once(path, changed)
-    if patient not in found:
-        raise BadInput(f"{path}: names no draw of {patient}; {TO_MAKE} for all patients")
-    return found[patient]
+    return _read_once(path, changed)
 
 
 def read_draws(path: str | Path) -> dict[str, int | None]:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from einthoven.base.config.calibrated import draw_of
+from einthoven.base.config.calibrated import draw_of, is_named
 from einthoven.base.config.models import CohortSettings, Config
 from einthoven.base.config.people import (
     CYCLE_LENGTH,
@@ -169,7 +169,7 @@ def person_of(config: Config, patient: str) -> dict[str, float]:
 
     The sex is that of the patient's body. Imported patients, and those of a cohort without sex
     (`cohort.sex: any`), are drawn without. `variation.people_draws` names a draw for each virtual
-    one; imported ones have their first.
+    one; imported ones that it does not name have their first.
 
     Raises:
         BadInput: that file is missing or wrong, or does not name the patient.
@@ -177,8 +177,8 @@ def person_of(config: Config, patient: str) -> dict[str, float]:
     section = config.variation
     if not section.people:
         return {}
-    listed = section.people_draws and VIRTUAL.fullmatch(patient)
-    draw = draw_of(section.people_draws, patient) if listed else 0
+    file, virtual = section.people_draws, VIRTUAL.fullmatch(patient)
+    draw = draw_of(file, patient) if file and (virtual or is_named(file, patient)) else 0
     return person(section.seed, patient, sex_of(patient, config.cohort), draw)
 
 

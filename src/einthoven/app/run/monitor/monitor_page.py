@@ -10,6 +10,8 @@ from einthoven.app.run.monitor.state import Failure, WorkflowRun, lost, seconds_
 WIDTH = 24
 N_SHOWN = 20
 """Number of failures and running jobs that are listed; the others are counted."""
+CLOCK_S = 1.0
+"""Time by which the clock of a file system may be behind that of the machine."""
 PRODUCTS = {
     "data set": "dataset/einthoven.zarr.zip",
     "report": "report/index.html",
@@ -76,7 +78,7 @@ def summary(run: WorkflowRun, results: str | Path) -> str:
 
     A product of an earlier run is named only if this run found it up to date.
     """
-    since = 0.0 if run.state == "finished" else run.started
+    since = 0.0 if run.state == "finished" else run.started - CLOCK_S
     products = {name: Path(results) / path for name, path in PRODUCTS.items()}
     made = [
         f"{name:<10}{path}"
