@@ -183,6 +183,9 @@ def test_the_usual_beat_is_like_people_s_and_is_left_in_the_folder(predicted, co
     to = tmp_path / "usual"
     command = ["predict", str(predicted), "--to", str(to), "--grid", "0", "--config", str(config)]
     assert main([*command, "--usual-beat"]) == 0
+    before = (to / "activation_sinus.npz").read_bytes()
+    assert main(["predict", str(to), "--to", str(to), "--usual-beat"]) == 2
+    assert (to / "activation_sinus.npz").read_bytes() == before
     made, out = Patient.open(to), load_arrays(to / "prediction.npz")
     sinus, lbbb = (made.activation(name).activation_time for name in ("sinus", "lbbb"))
     np.testing.assert_array_equal(sinus, made.beat.fitted_time)

@@ -77,6 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
     from einthoven.numerics.training.machine import Machine
 
     model, to = Pretrained.load(arguments.model or SHIPPED), arguments.to
+    if arguments.usual_beat:
+        _refuse_given_activations(arguments.source, to)
     config = load(arguments.config) if arguments.config else model.config
     made = prepared(
         arguments.source, to, config, model.stages, arguments.patient, fine=arguments.fine
@@ -100,6 +102,15 @@ def run(arguments: argparse.Namespace) -> None:
         ecgs = BodyEcgs.of(model, made.patient, [*made.bodies, *given], made.config, machine)
         ecgs.write(to)
         print(ecgs.line())
+
+
+def _refuse_given_activations(source: Path, to: Path) -> None:
+    """Refuse to replace activations that the user has."""
+    from einthoven.base.core.errors import BadInput
+
+    there = sorted(to.glob("activation_*.npz"))
+    if there and source.is_dir() and source.resolve() == to.resolve():
+        raise BadInput(f"{there[0]}: --usual-beat would replace it; give another folder with --to")
 
 
 def _with_usual_beat(

@@ -1,8 +1,8 @@
 """Beats of several drawn people on one body, and mixtures of their waves and cells.
 
-Wave and cells of a few drawn people are fitted on each body (`imaging.twin.drawn_beat`), a minute
-each. A weighted mean of their activation times is a wave between theirs, and its ECG is simulated
-like any other, so that a map and its ECG always belong together.
+Wave and cells of a few drawn people are fitted on each body (`imaging.twin.drawn_beat`), half a
+minute each. A weighted mean of their activation times is a wave between theirs, and its ECG is
+simulated like any other, so that a map and its ECG always belong together.
 """
 
 from collections.abc import Sequence

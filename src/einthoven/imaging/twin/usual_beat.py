@@ -1,5 +1,7 @@
 """The usual sinus beat of healthy people on a heart of whose ECG nothing is known."""
 
+from typing import Any
+
 from einthoven.base.config import Config
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.leadfields import LeadFieldGradients
@@ -8,6 +10,7 @@ from einthoven.imaging.twin.drawn_beat import BeatSettings, fitted_beat
 from einthoven.physics.ecg.people_beats import shipped_beats
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
+from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
 
 
 def with_usual_beat(
@@ -37,9 +40,15 @@ def with_usual_beat(
     atria = config.named_atria
     settings = BeatSettings(config, atria, {}, sex, config.variation.seed, usual=True)
     whole = patient.with_stages(fitted_beat(patient, gradients, shipped_beats(), settings))
-    found = []
-    for name, known in patient.activations.items():
-        scenario = scenario_of(name, config.known_scenarios[name])
-        own = scenario.is_usual
-        found.append(activate(whole, scenario, config.activation) if own else known)
-    return whole.with_stages(*found)
+    scenarios = {name: _scenario(name, config) for name in patient.activations}
+    again = [scenario for scenario in scenarios.values() if scenario and scenario.is_usual]
+    return whole.with_stages(
+        *(known for name, known in patient.activations.items() if scenarios[name] not in again),
+        *(activate(whole, scenario, config.activation) for scenario in again),
+    )
+
+
+def _scenario(name: str, config: Config) -> Scenario[Any] | None:
+    """Scenario of a config by its name; None for an activation from elsewhere."""
+    known = config.known_scenarios.get(name)
+    return None if known is None else scenario_of(name, known)

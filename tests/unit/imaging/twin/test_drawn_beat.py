@@ -225,7 +225,8 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
 
 def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeypatch):
     fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
-    monkeypatch.setattr(BeatBody, "fitted", lambda body, beat, cells, seed: found())
+    beat = found()
+    monkeypatch.setattr(BeatBody, "fitted", lambda *_: beat)
     config = Config()
     own = [activate(activated_patient(), name, config.activation) for name in ("sinus", "lbbb")]
     patient = activated_patient().with_stages(*own)
@@ -246,9 +247,8 @@ def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
     config, asked = Config(), []
     sections = [getattr(config, name).model_dump()
                 for name in ("activation", "leadfield", "repolarisation")]  # fmt: skip
-    monkeypatch.setattr(
-        BeatBody, "fitted", lambda body, beat, cells, seed: asked.append(beat) or found()
-    )
+    beat = found()
+    monkeypatch.setattr(BeatBody, "fitted", lambda _, wanted, *__: asked.append(wanted) or beat)
     for sex in ("female", "male", None):
         person = {"seed": 3, "usual": True} | ({"sex": sex} if sex else {})
         settings = BeatSettings.of_params(*sections, {}, person)
