@@ -40,6 +40,8 @@ from einthoven.physics.ecg.recordings.read import read_recording
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOT_REPORTED = "not reported"
+LIKELY_PERCENT = 50.0
+"""Likelihood of an infarct, as its report words it, from which on it is probable."""
 PATTERNS = (SINUS, LEFT, RIGHT, PACED, NOT_REPORTED)
 RIGHT_OF = {LEFT: (LEFT, LEFT_PART), RIGHT: (RIGHT, RIGHT_PART), PACED: (PACED,)}
 """Reported pattern -> labels of which it is right; an incomplete block has the block's shape."""
@@ -106,6 +108,12 @@ def figures(rows: Sequence[ToldRecording]) -> dict[str, Any]:
         "reported_share": share([row.pattern != NOT_REPORTED for row in healthy]),
         "sinus_share_of_reported": share([row.pattern == SINUS for row in reported]),
         "infarct_passed_share": share([row.like_people for row in rows if row.label.infarct]),
+        "likely_infarct_passed_share": share(
+            [row.like_people for row in rows if row.label.infarct_percent >= LIKELY_PERCENT]
+        ),
+        "passed_infarcts_percent": sorted(
+            row.label.infarct_percent for row in rows if row.label.infarct and row.like_people
+        ),
         "paced_passed_share": share(
             [row.like_people for row in rows if row.label.conduction == PACED]
         ),

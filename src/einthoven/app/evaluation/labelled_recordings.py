@@ -38,6 +38,8 @@ WALL_CODES = {"AMI": ANTERIOR, "ALMI": ANTERIOR, "ASMI": ANTERIOR, "IMI": INFERI
 """Code of an infarct in PTB-XL -> its wall."""
 WALL_PHRASES = {"anterior wall": ANTERIOR, "septal": ANTERIOR, "inferior wall": INFERIOR}
 """Phrase of LUDB -> the wall."""
+CERTAIN = re.compile(r"scar formation|(?<!n)stemi")
+"""An infarct in LUDB, whose other words are ischaemia and "undefined"."""
 FIT, TEST = "fit", "test"
 
 
@@ -50,6 +52,8 @@ class LabelledRecording:
         conduction: sinus, lbbb, rbbb, paced, incomplete lbbb, incomplete rbbb or other.
         healthy: an adult without finding. infarct: an infarct, or ischaemia in LUDB.
         part: fit or test. wall: anterior or inferior, of an infarct of one of the two; or empty.
+        infarct_percent: likelihood of the infarct that the sheet states, in PTB-XL by the words of
+            the report (15: cannot be excluded, 100: certain); 0 without one, as for ischaemia.
     """
 
     file: Path
@@ -60,6 +64,7 @@ class LabelledRecording:
     infarct: bool
     part: str
     wall: str = ""
+    infarct_percent: float = 0.0
 
     @property
     def group(self) -> str:
@@ -94,10 +99,11 @@ def _one(walls: Iterable[str]) -> str:
 def _of_ptb_xl(row: Mapping[str, str], listed: ListedRecording) -> LabelledRecording:
     codes: dict[str, float] = ast.literal_eval(row["scp_codes"])
     part = TEST if is_of_test(listed) else FIT
+    percents = [percent for code, percent in codes.items() if code in INFARCTS]
     return LabelledRecording(
         listed.file, "ptb-xl", f"ptb-xl {listed.patient}",
-        conduction_of_codes(codes, row["report"]), bool(listed.healthy),
-        bool(INFARCTS & codes.keys()), part, _one(WALL_CODES[c] for c in WALL_CODES if c in codes),
+        conduction_of_codes(codes, row["report"]), bool(listed.healthy), bool(percents), part,
+        _one(WALL_CODES[c] for c in WALL_CODES if c in codes), max(percents, default=0.0),
     )  # fmt: skip
 
 
@@ -111,6 +117,7 @@ def _of_ludb(row: Mapping[str, str], listed: ListedRecording) -> LabelledRecordi
     return LabelledRecording(
         listed.file, "ludb", f"ludb {listed.patient}", conduction, bool(listed.healthy),
         bool(ill.strip()), part, _one(WALL_PHRASES[name] for name in WALL_PHRASES if name in ill),
+        100.0 if CERTAIN.search(ill) else 0.0,
     )  # fmt: skip
 
 

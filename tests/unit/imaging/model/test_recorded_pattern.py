@@ -233,6 +233,9 @@ def test_no_person_is_in_both_parts():
     assert len(fit) == 222 and sum(one.healthy for one in fit) == 101
     about = shipped_patterns().about
     assert about["people"] == len({one.patient for one in fit})
+    percents = {one.infarct_percent for one in fit if one.infarct}
+    assert percents == {0.0, 15.0, 35.0, 50.0, 80.0, 100.0}  # ischaemia alone is no infarct
+    assert not any(one.infarct_percent for one in [*fit, *test] if not one.infarct)
     with pytest.raises(BadInput, match="one of fit, test"):
         read_labelled(folder, "all")
 
@@ -246,9 +249,12 @@ def test_wilson_is_the_closed_form():
 
 
 def test_figures_count_what_they_say():
-    label = SimpleNamespace(healthy=True, infarct=False, conduction="sinus", patient="a")
-    infarct = SimpleNamespace(healthy=False, infarct=True, conduction="sinus", patient="b")
-    block = SimpleNamespace(healthy=False, infarct=False, conduction="lbbb", patient="c")
+    label = SimpleNamespace(healthy=True, infarct=False, conduction="sinus", patient="a",
+                            infarct_percent=0.0)  # fmt: skip
+    infarct = SimpleNamespace(healthy=False, infarct=True, conduction="sinus", patient="b",
+                              infarct_percent=35.0)  # fmt: skip
+    block = SimpleNamespace(healthy=False, infarct=False, conduction="lbbb", patient="c",
+                            infarct_percent=0.0)  # fmt: skip
     rows = [
         ToldRecording(label, "sinus", True, False, False, 0.1),
         ToldRecording(label, "not reported", True, True, True, 0.1),
@@ -260,6 +266,8 @@ def test_figures_count_what_they_say():
     counts = {name: (value["count"], value["of"]) for name, value in found.items()
               if isinstance(value, dict) and "of" in value}  # fmt: skip
     assert counts["in_distribution_share"] == (2, 3) == counts["like_simulations_share"]
+    assert counts["likely_infarct_passed_share"] == (0, 0)
+    assert found["passed_infarcts_percent"] == [35.0]
     assert counts["sinus_share_of_reported"] == (1, 2) and counts["founded_share"] == (1, 3)
     assert counts["infarct_passed_share"] == (1, 1)
     assert counts["lbbb_share_right"] == (1, 2) and counts["lbbb_share_found"] == (1, 1)
