@@ -1,16 +1,14 @@
 """The usual sinus beat of healthy people on a heart of whose ECG nothing is known."""
 
-from typing import Any
-
 from einthoven.base.config import Config
 from einthoven.base.core.errors import BadInput
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
+from einthoven.data.patient.stages import Activation
 from einthoven.imaging.twin.drawn_beat import BeatSettings, fitted_beat
 from einthoven.physics.ecg.people_beats import shipped_beats
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.scenarios.kinds import scenario_of
-from einthoven.physics.electrophysiology.scenarios.scenario import Scenario
 
 
 def with_usual_beat(
@@ -40,15 +38,14 @@ def with_usual_beat(
     atria = config.named_atria
     settings = BeatSettings(config, atria, {}, sex, config.variation.seed, usual=True)
     whole = patient.with_stages(fitted_beat(patient, gradients, shipped_beats(), settings))
-    scenarios = {name: _scenario(name, config) for name in patient.activations}
-    again = [scenario for scenario in scenarios.values() if scenario and scenario.is_usual]
     return whole.with_stages(
-        *(known for name, known in patient.activations.items() if scenarios[name] not in again),
-        *(activate(whole, scenario, config.activation) for scenario in again),
+        *(_again(whole, known, config) for known in patient.activations.values())
     )
 
 
-def _scenario(name: str, config: Config) -> Scenario[Any] | None:
-    """Scenario of a config by its name; None for an activation from elsewhere."""
-    known = config.known_scenarios.get(name)
-    return None if known is None else scenario_of(name, known)
+def _again(whole: Patient, known: Activation, config: Config) -> Activation:
+    """Activation with the patient's beat if that is the scenario's, else the known one."""
+    settings = config.known_scenarios.get(known.scenario)
+    if settings is None or not (scenario := scenario_of(known.scenario, settings)).is_usual:
+        return known
+    return activate(whole, scenario, config.activation)
