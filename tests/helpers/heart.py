@@ -13,6 +13,7 @@ from einthoven.body.fibers.ldrb import assign_fibers, solve_wall_fields
 from einthoven.data.patient.mesh import TetMesh
 from einthoven.data.patient.patient import Patient
 from einthoven.physics.electrophysiology.purkinje.tree import grow_tree
+from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 HOMOGENEOUS = RepolarisationSettings(field="homogeneous")
 
@@ -157,3 +158,12 @@ def ball(radius_mm, edge_mm):
     finally:
         gmsh.finalize()
     return points, cells
+
+
+@lru_cache
+def pseudo_fields():
+    """Lead-field gradients [9, cell, 3] of nine electrodes about `activated_patient`."""
+    heart = activated_patient().heart
+    directions = np.random.default_rng(1).normal(size=(9, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return pseudo_lead_field_grad(heart.centroids, heart.points.mean(0) + 110 * directions, 0.2)

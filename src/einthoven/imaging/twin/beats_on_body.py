@@ -8,14 +8,13 @@ import numpy as np
 
 from einthoven.base.config import Config
 from einthoven.base.config.people import derived, everyone, shipped_plateaus
-from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.names import LEADS
 from einthoven.base.core.seeds import generator
 from einthoven.imaging.corpus.beat_mixtures import BodyBeats
 from einthoven.imaging.corpus.beat_parameters import BeatParameters
 from einthoven.imaging.corpus.simulator import Simulator
 from einthoven.imaging.twin.cell_fit import LEVELS, N_TIMES, CellFields
-from einthoven.imaging.twin.drawn_beat import LEAST_CORRELATION, N_BEATS, BeatBody, suitable
+from einthoven.imaging.twin.drawn_beat import N_BEATS, BeatBody, near_enough, suitable
 from einthoven.physics.ecg.people_beats import shipped_beats
 
 QUICK = ((12, LEVELS[:2]),)
@@ -50,11 +49,8 @@ def beats_on_body(
         cells = CellFields.of(heart.durations(person), heart.low_plateau(person))
         drawn = shipped_beats().draw(N_BEATS, {}, rng)
         beat = body.fitted(suitable(body, drawn), cells, seed, QUICK)
-        if beat.qrs_correlation < LEAST_CORRELATION:
-            raise StepFailed(
-                f"{patient.name}: drawn beat {k + 1} of imaging: its QRS correlates with the drawn "
-                f"one by {beat.qrs_correlation:.2f}, below {LEAST_CORRELATION:g}; take another "
-                "imaging.seed, or leave the patient out by dataset.exclude"
-            )
-        found.append(beat)
+        found.append(
+            near_enough(beat, f"{patient.name}: drawn beat {k + 1} of imaging",
+                        "take another imaging.seed, or leave the patient out by dataset.exclude")
+        )  # fmt: skip
     return BodyBeats(patient.name, tuple(found))

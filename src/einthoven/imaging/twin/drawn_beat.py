@@ -266,13 +266,21 @@ def fitted_beat(
     else:
         drawn = beats.draw(N_BEATS, settings.known, generator(seed, patient.name, "beat"))
         chosen = suitable(body, drawn)
-    found = body.fitted(chosen, cells, seed)
+    return near_enough(body.fitted(chosen, cells, seed), patient.name,
+                       "take another variation.seed, leave the patient out by dataset.exclude, or "
+                       'set variation.beats to ""')  # fmt: skip
+
+
+def near_enough(found: FittedBeat, whose: str, remedy: str) -> FittedBeat:
+    """A fitted beat whose QRS is the wanted one.
+
+    Raises:
+        StepFailed: it is not; `whose` and `remedy` are for the message.
+    """
     if found.qrs_correlation < LEAST_CORRELATION:
         raise StepFailed(
-            f"{patient.name}: the QRS that was fitted correlates with the wanted one by "
-            f"{found.qrs_correlation:.2f}, below {LEAST_CORRELATION:g}; take another "
-            "variation.seed, leave the patient out by dataset.exclude, or set variation.beats "
-            'to ""'
+            f"{whose}: the QRS that was fitted correlates with the wanted one by "
+            f"{found.qrs_correlation:.2f}, below {LEAST_CORRELATION:g}; {remedy}"
         )
     return found
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers.heart import activated_patient
+from helpers.heart import activated_patient, pseudo_fields
 from pydantic import ValidationError
 
 from einthoven.base.config import Config
@@ -25,7 +25,6 @@ from einthoven.imaging.twin.drawn_beat import BeatBody
 from einthoven.physics.ecg.leads import twelve_lead
 from einthoven.physics.ecg.simulate import SimulationSettings, simulate_ecg
 from einthoven.physics.electrophysiology.scenarios import activate
-from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 SECTION = ImagingSettings(simulations_per_patient=60, people=True, forward_models=["fem"],
                           drawn_beats=2, paced_share=0.3)  # fmt: skip
@@ -33,16 +32,8 @@ N_TIMES = 500
 
 
 @cache
-def grad():
-    heart = activated_patient().heart
-    directions = np.random.default_rng(1).normal(size=(9, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return pseudo_lead_field_grad(heart.centroids, heart.points.mean(0) + 110 * directions, 0.2)
-
-
-@cache
 def simulator():
-    return Simulator.of(activated_patient(), {"fem": grad()})
+    return Simulator.of(activated_patient(), {"fem": pseudo_fields()})
 
 
 def fitted(mean_ms=290.0, gain=1.3, later=0.0):
@@ -75,7 +66,7 @@ def of_one_beat(beat):
 def test_a_mixture_of_one_beat_is_the_ecg_of_the_stage():
     beat = fitted()
     whole = activated_patient().with_stages(beat)
-    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), pseudo_fields())
     axis = EcgSettings(start_ms=0.0, duration_ms=float(N_TIMES))
     known = activate(whole, "sinus", Config().activation)
     stored = simulate_ecg(whole, fields, known, SimulationSettings(axis, Config().leadfield))
@@ -131,14 +122,14 @@ def test_beats_are_fitted_in_number_and_a_poor_one_is_refused(monkeypatch):
 
     monkeypatch.setattr(BeatBody, "fitted", instead)
     monkeypatch.setattr(beats_on_body, "suitable", lambda body, beats: beats[0])
-    found = beats_on_body.beats_on_body(simulator(), grad(), Config(), 2, 1)
+    found = beats_on_body.beats_on_body(simulator(), pseudo_fields(), Config(), 2, 1)
     assert len(asked) == len(found.beats) == 2 and found.patient == activated_patient().name
     assert asked[0][0].qrs_ms != asked[1][0].qrs_ms
     assert np.abs(asked[0][1].durations - asked[1][1].durations).max() > 1
     asked.clear()
     poor[1] = 0.5
     with pytest.raises(StepFailed, match=r"drawn beat 2 of imaging: .* by 0.50, below 0.9"):
-        beats_on_body.beats_on_body(simulator(), grad(), Config(), 2, 1)
+        beats_on_body.beats_on_body(simulator(), pseudo_fields(), Config(), 2, 1)
 
 
 def test_simulations_with_mixtures_are_whole():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.heart import HOMOGENEOUS, activated_patient
+from helpers.heart import HOMOGENEOUS, activated_patient, pseudo_fields
 
 from einthoven.base.config import Config
 from einthoven.base.config.electrophysiology import ActivationSettings
@@ -36,19 +36,10 @@ from einthoven.physics.electrophysiology.cells.plateaus import both_plateaus, sh
 from einthoven.physics.electrophysiology.cells.template import potential
 from einthoven.physics.electrophysiology.scenarios import activate
 from einthoven.physics.electrophysiology.substrate.make import make_substrate
-from einthoven.physics.leadfield.pseudo import pseudo_lead_field_grad
 
 COARSE = FitLevel(60.0, 6, 15.0, 1.0, 0.02, 0.03, 0.1)
 FINE = FitLevel(35.0, 20, 20.0, 1.2, 0.005, 0.005, 0.03)
 N_TIMES = 600
-
-
-@cache
-def grad():
-    heart = activated_patient().heart
-    directions = np.random.default_rng(1).normal(size=(9, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return pseudo_lead_field_grad(heart.centroids, heart.points.mean(0) + 110 * directions, 0.2)
 
 
 @cache
@@ -60,14 +51,16 @@ def usual_cells():
 @cache
 def body():
     nothing = np.zeros((12, N_TIMES))
-    return BeatBody.of(activated_patient(), grad(), Config(), nothing, 1)
+    return BeatBody.of(activated_patient(), pseudo_fields(), Config(), nothing, 1)
 
 
 def known_wave(beat):
     tau = activate(activated_patient(), "sinus", ActivationSettings()).activation_time
     nothing = np.zeros((12, N_TIMES))
     of_body = body().transfer, body().gradients, tau.astype(float)
-    return KnownWave(activated_patient(), grad(), *of_body, (0.2, 0.05), 1.0, 0.0, beat, nothing)
+    return KnownWave(
+        activated_patient(), pseudo_fields(), *of_body, (0.2, 0.05), 1.0, 0.0, beat, nothing
+    )
 
 
 EMPTY = VentricularBeat(np.zeros((12, 1)), 90.0, 380.0)
@@ -151,7 +144,7 @@ def test_a_fitted_beat_is_the_sinus_beat_of_the_patient():
     beats = [activate(whole, name, ActivationSettings()) for name in ("sinus", "lbbb")]
     np.testing.assert_array_equal(beats[0].activation_time, fitted.fitted_time)
     assert beats[0].backend == "fitted" and beats[1].backend != "fitted"
-    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), pseudo_fields())
     axis = EcgSettings(start_ms=0.0, duration_ms=float(N_TIMES))
     settings = SimulationSettings(axis, Config().leadfield)
     ecg = simulate_ecg(whole, fields, beats[0], settings).ecg[0]
@@ -204,7 +197,7 @@ def test_a_beat_of_another_mesh_is_refused():
 
 def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypatch):
     patient, names = activated_patient(), np.array(STANDARD_ELECTRODES)
-    fields = LeadFieldGradients(names, np.zeros((9, 3)), grad())
+    fields = LeadFieldGradients(names, np.zeros((9, 3)), pseudo_fields())
     person = {"cycle_length_ms": 820.0, "age_years": 44.0, "seed": 3, "sex": "female"}
     config = Config()
     settings = BeatSettings.of_params(config.activation.model_dump(),
@@ -224,7 +217,7 @@ def test_a_patient_gets_a_beat_given_its_rate_and_a_poor_fit_is_refused(monkeypa
 
 
 def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeypatch):
-    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), pseudo_fields())
     beat = found()
     monkeypatch.setattr(BeatBody, "fitted", lambda *_: beat)
     config = Config()
@@ -243,7 +236,7 @@ def test_the_usual_beat_is_that_of_sinus_and_no_other_activation_changes(monkeyp
 
 
 def test_an_imported_patient_gets_the_usual_beat_of_its_sex(monkeypatch):
-    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), grad())
+    fields = LeadFieldGradients(np.array(STANDARD_ELECTRODES), np.zeros((9, 3)), pseudo_fields())
     config, asked = Config(), []
     sections = [getattr(config, name).model_dump()
                 for name in ("activation", "leadfield", "repolarisation")]  # fmt: skip
