@@ -145,8 +145,8 @@ class InverseCase:
         """Inverse problem against the mean of the electrodes.
 
         Potentials on the heart then have zero mean over its area (`problem.mean_reference`). The
-        forward model is needed without a matrix from a file. The geometry of such a matrix is
-        unknown, so that no method may move the heart in it.
+        forward model is needed without a matrix from a file. A method may move the heart, unless
+        its surface has a hole that cannot be capped.
         """
         torso, electrodes = self.torso, self.electrodes
         if self.transfer is not None:
@@ -158,6 +158,7 @@ class InverseCase:
                 torso=SourceSurface(torso.points, torso.faces) if torso.is_closed else None,
                 electrode_points=electrodes.of_torso(torso.points),
                 to_mean=True,
+                pose_known=not self.heart.can_be_closed,
             )
         if forward is None:
             raise BadInput("forward: give the maps of `forward_model`, or a filed matrix")

@@ -9,12 +9,12 @@ from scipy.cluster.vq import kmeans2
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import atomic, save_arrays
 from einthoven.base.core.log import step, track
+from einthoven.base.geometry.caps import capped
 from einthoven.base.metrics.activation_times import ActivationErrors, downslope_times
 from einthoven.base.metrics.potentials import PotentialErrors
 from einthoven.base.metrics.reliability import gaussian_coverage
 from einthoven.inverse.measured.beat import qrs_of
 from einthoven.inverse.measured.case import InverseCase
-from einthoven.inverse.measured.open_surfaces import capped
 from einthoven.inverse.measured.smoothness import Smoothness
 from einthoven.inverse.measured.surface_files import MeasuredSurface
 from einthoven.inverse.methods.regularisation.criteria import CRITERIA
@@ -256,7 +256,9 @@ def reconstruct_case(
         sd = _sd_of_members(case, diagnostics.members, diagnostics.member_weights, times)
     elif sd is None and n_groups > 1:
         sd = _jackknife_sd(case, choice, forward, n_groups)
-    if diagnostics.heart_points is not None:
+    if case.transfer is not None and diagnostics.transfer is not None:
+        case = replace(case, transfer=diagnostics.transfer)
+    elif diagnostics.heart_points is not None:
         heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
         forward = forward_model(replace(case, heart=heart))
     torso = _on_torso(case, forward, estimate.potentials)

@@ -7,18 +7,21 @@ import numpy as np
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.caps import capped, fan_closed
 from einthoven.base.geometry.signed_distance import ClosedSurface
 from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.triangles import face_edges, face_pieces
 from einthoven.body.imported.read import read_surface
 from einthoven.body.segmentation.reading import MM
 from einthoven.inverse.measured.matlab import read_matlab_surface
-from einthoven.inverse.measured.open_surfaces import OPENED, capped, fan_closed
 
 EXTENT_MM = {"heart": (15.0, 250.0), "torso": (60.0, 1500.0)}
 """Longest side of the bounding box, from a rabbit's to a large man's."""
 WRONG_BASE = 0.6
 """Largest ratio of the edges of the right numbering of faces to those of the wrong one."""
+
+OPENED = ("refuse", "cap", "keep")
+"""Treatments of an open surface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,7 @@ def closed_mesh(
     """Check a surface of heart or torso, and correct numbering from 1, orientation and unit.
 
     points [node, 3] in `unit` (mm, cm, m or um), faces [face, 3]; the name is for messages. An open
-    surface is refused, or its holes are capped, or kept, by `opened` (`open_surfaces.OPENED`).
+    surface is refused, or its holes are capped, or kept, by `opened` (`OPENED`).
 
     Raises:
         BadInput: faces with points that do not exist, holes that are refused or have no cap,

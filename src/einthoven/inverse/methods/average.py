@@ -1,21 +1,25 @@
 """The default inverse method: the average of several, with intervals from their disagreement.
 
-No evidence in body potentials tells which method is right where the transfer matrix is wrong: a
+Where the transfer matrix is wrong, no evidence in body potentials tells which method is right: a
 smooth error of the matrix is taken up by the heart's potentials, and the fit stays good
 (docs/studies/2026-11-25-default-inverse.md). So none is chosen. Methods that know different things
 err in different directions, and the squared error of an average is the average squared error less
-the spread of its members (Krogh and Vedelsby, NIPS 7:231, 1994). Weights and factors below were
-chosen on simulated patients only.
+the spread of its members (Krogh and Vedelsby, NIPS 7:231, 1994). An error that is the heart's pose
+can be taken back, as far as `waves` finds it, for other methods, too
+(docs/studies/2026-11-27-filed-poses.md). Weights and factors below were chosen on simulated
+patients only.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from einthoven.base.core.errors import BadInput, NotConverged
 from einthoven.inverse.methods.regularisation.l1 import TotalVariation
 from einthoven.inverse.methods.regularisation.tikhonov import Tikhonov1, Tikhonov2
+from einthoven.inverse.methods.waves.pose import HeartPose
 from einthoven.inverse.methods.waves.wave_method import Waves
 from einthoven.inverse.problem.inverse_problem import InverseProblem
 from einthoven.inverse.problem.mean_reference import less_area_mean
@@ -24,7 +28,11 @@ from einthoven.inverse.problem.method import OWN, Diagnostics, Estimate, Method,
 MEMBERS: dict[type[Method], float] = {
     Waves: 4.0, Tikhonov1: 1.0, Tikhonov2: 1.0, TotalVariation: 1.0
 }  # fmt: skip
-"""Method -> weight. `waves` is best alone on most problems, and far off on some."""
+"""Method -> weight, if the heart's pose is known."""
+MOVED: dict[type[Method], float] = {Waves: 4.0, TotalVariation: 1.0}
+FILED: dict[type[Method], float] = {Waves: 1.0, Tikhonov2: 1.0}
+"""The same if it is not known: with the heart moved, and as filed. `waves` as filed is left out
+where the recording is decisively against that pose."""
 EXPLODED = 2.5
 """Largest RMS of potentials, as a multiple of the members' median, that counts as no explosion."""
 BETWEEN, LEVEL = 2.0, 0.4
@@ -34,12 +42,20 @@ LEAST = 2
 """Least number of members."""
 
 
+class Member(NamedTuple):
+    """An estimate of one method, with its weight."""
+
+    name: str
+    weight: float
+    estimate: Estimate
+
+
 @dataclass(frozen=True)
 class Average(Method):
     """Weighted mean of methods; those that explode or fail are left out, and a note says so.
 
     Each member has its own way to be blind: an L-curve, or marginal likelihood. If the pose of the
-    heart is not known, `waves` may move it; the others keep it.
+    heart is not known, `waves` moves it, total variation takes it there, and others leave it.
     """
 
     name: ClassVar[str] = "average"
@@ -57,41 +73,99 @@ class Average(Method):
         Raises:
             NotConverged: fewer than two members are left.
         """
-        found, notes = self._estimates(problem)
-        areas = problem.surface.areas
-        sizes = {kind: _rms(each.potentials, areas) for kind, each in found.items()}
+        trials = _Trials(problem, self.seed)
+        moved = None if problem.pose_known else trials.moved()
+        if moved is None:
+            trials.at_rest()
+        found, areas = trials.found, problem.surface.areas
+        sizes = {each.name: _rms(each.estimate.potentials, areas) for each in found}
         typical = float(np.median([*sizes.values()])) if sizes else 0.0
-        for kind, size in sizes.items():
-            if size > EXPLODED * typical:
-                notes.append(f"{kind.name} left out: its potentials are {size / typical:.1f} times "
-                             "as high as those of the median method")  # fmt: skip
-                del found[kind]
-        if len(found) < LEAST:
-            raise NotConverged(f"average: {len(found)} methods left of {len(MEMBERS)}: "
+        kept = [each for each in found if sizes[each.name] <= EXPLODED * typical]
+        notes = trials.notes + [
+            f"{name} left out: its potentials are {size / typical:.1f} times as high as those of "
+            "the median method"
+            for name, size in sizes.items()
+            if size > EXPLODED * typical
+        ]
+        if len(kept) < LEAST:
+            raise NotConverged(f"average: {len(kept)} methods left of {trials.n}: "
                                f"{'; '.join(notes)}; take one of them by name")  # fmt: skip
-        weights = np.array([MEMBERS[kind] for kind in found])
+        weights = np.array([each.weight for each in kept])
         weights /= weights.sum()
-        members = np.stack([each.potentials for each in found.values()])
+        members = np.stack([each.estimate.potentials for each in kept])
         mean = np.tensordot(weights, members, axes=1)
-        shares = ", ".join(f"{kind.name} {w:.2f}" for kind, w in zip(found, weights))
+        shares = ", ".join(f"{each.name} {w:.2f}" for each, w in zip(kept, weights))
         diagnostics = Diagnostics(
             sd=_sd(members - mean, weights, mean, areas),
             members=members,
             member_weights=weights,
             notes=(f"average of {shares}", *notes),
-            numbers={f"rms_mv_{kind.name}": size for kind, size in sizes.items()},
+            numbers={f"rms_mv_{name}": size for name, size in sizes.items()},
         )
+        if moved is not None:
+            diagnostics = replace(
+                diagnostics,
+                transfer=moved.transfer,
+                heart_points=moved.heart_points,
+                numbers={**diagnostics.numbers, **_of_pose(moved.numbers)},
+            )
         return Estimate(mean, diagnostics)
 
-    def _estimates(self, problem: InverseProblem) -> tuple[dict[type[Method], Estimate], list[str]]:
-        """Estimates of the members that can be computed, and a note for each that cannot."""
-        found, notes = {}, []
-        for kind in MEMBERS:
-            try:
-                found[kind] = kind.of(problem, MethodChoices(seed=self.seed)).fit(problem)
-            except (BadInput, NotConverged) as error:
-                notes.append(f"{kind.name} left out: {error}")
-        return found, notes
+
+@dataclass(eq=False)
+class _Trials:
+    """Methods tried on a problem: members, and a note for each that failed."""
+
+    problem: InverseProblem
+    seed: int
+    found: list[Member] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n: int = 0
+
+    @property
+    def as_filed(self) -> InverseProblem:
+        """The problem with the heart where it is filed."""
+        return replace(self.problem, pose_known=True)
+
+    def at_rest(self) -> None:
+        """All methods with the heart as filed."""
+        for kind, weight in MEMBERS.items():
+            self.add(kind.name, weight, kind, self.as_filed)
+
+    def moved(self) -> Diagnostics | None:
+        """Methods with the heart moved, and the diagnostics of that; None: it cannot be moved."""
+        wherever = Waves(decisive=-np.inf, seed=self.seed)
+        if (found := self.add("waves", MOVED[Waves], wherever, self.problem)) is None:
+            return None
+        there = found.diagnostics
+        moved = replace(self.as_filed, transfer=there.transfer)
+        self.add(TotalVariation.name, MOVED[TotalVariation], TotalVariation, moved)
+        is_decisive = there.numbers["pose_gain"] > there.numbers["decisive_pose_gain"]
+        for kind, weight in FILED.items():
+            if kind is not Waves or not is_decisive:
+                self.add(f"{kind.name} as filed", weight, kind, self.as_filed)
+        return there
+
+    def add(
+        self, name: str, weight: float, method: Method | type[Method], problem: InverseProblem
+    ) -> Estimate | None:
+        """Estimate of a method as a member; None, and a note: it has none."""
+        self.n += 1
+        try:
+            if isinstance(method, type):
+                method = method.of(problem, MethodChoices(seed=self.seed))
+            estimate = method.fit(problem)
+        except (BadInput, NotConverged) as error:
+            self.notes.append(f"{name} left out: {error}")
+            return None
+        self.found.append(Member(name, weight, estimate))
+        return estimate
+
+
+def _of_pose(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Numbers of a pose among others."""
+    return {name: value for name, value in numbers.items()
+            if name.endswith("pose_gain") or name in HeartPose.at_rest().numbers}  # fmt: skip
 
 
 def _rms(potentials: np.ndarray, areas: np.ndarray) -> float:

@@ -13,7 +13,9 @@ from scipy.spatial import cKDTree
 
 from einthoven.base.core import check
 from einthoven.base.core.errors import BadInput
+from einthoven.base.geometry.caps import capped
 from einthoven.base.geometry.laplacian_modes import LaplacianModes, laplacian_modes
+from einthoven.base.geometry.simplex import enclosed_volume
 from einthoven.base.geometry.surface_operators import (
     cotangent_stiffness,
     lumped_areas,
@@ -37,6 +39,26 @@ class SourceSurface:
     def areas(self) -> np.ndarray:
         """Lumped areas of the nodes: [node] mm^2."""
         return lumped_areas(self.points, self.faces)
+
+    @cached_property
+    def closed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points [node, 3] mm and faces [face, 3] with holes capped, as a cage or a sock may have.
+
+        New nodes come last.
+
+        Raises:
+            BadInput: a hole has no simple cap.
+        """
+        points, faces = capped("heart", self.points, self.faces)
+        return points, faces if enclosed_volume(points, faces) > 0 else faces[:, ::-1]
+
+    @property
+    def can_be_closed(self) -> bool:
+        """Whether every hole can be capped."""
+        try:
+            return len(self.closed) > 0
+        except BadInput:
+            return False
 
     @cached_property
     def stiffness(self) -> sp.csr_array:

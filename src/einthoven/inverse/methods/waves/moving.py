@@ -11,7 +11,7 @@ import numpy as np
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
-from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartInTorso, HeartPose
+from einthoven.inverse.methods.waves.pose import SD, STEPS, HeartPose, PosedHeart
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.scoring import Slopes
 from einthoven.inverse.methods.waves.time_basis import TimeBasis
@@ -33,7 +33,7 @@ PROBE = 0.02
 class MovingRecording:
     """A recording projected on the potential patterns that hearts of poses nearby can produce."""
 
-    body: HeartInTorso
+    body: PosedHeart
     basis: TimeBasis
     body_potentials: np.ndarray
     """[electrode, time] mV."""

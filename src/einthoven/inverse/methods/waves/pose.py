@@ -1,5 +1,6 @@
 """Place, orientation and size of the heart, and its transfer matrix."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -64,11 +65,57 @@ class HeartPose:
 
 
 @dataclass(frozen=True, eq=False)
-class HeartInTorso:
-    """Heart in a homogeneous torso, with the transfer matrix of any pose."""
+class PosedHeart(ABC):
+    """A heart with its transfer matrix in any pose."""
 
     heart: SourceSurface
     """Heart of the problem."""
+
+    @abstractmethod
+    def at(self, pose: HeartPose) -> np.ndarray:
+        """Transfer matrix [electrode, node].
+
+        Raises:
+            BadInput: the heart would leave the torso.
+        """
+
+    def coarser(self, n_nodes: int) -> "PosedHeart":
+        """The same of at most `n_nodes` if that is cheaper to move."""
+        return self
+
+    def moved(self, pose: HeartPose) -> np.ndarray:
+        """Nodes of the heart in a pose: [node, 3] mm."""
+        return pose.apply(self.heart.points, self._centre)
+
+    def changes(self, pose: HeartPose, transfer: np.ndarray) -> list[np.ndarray]:
+        """Derivatives of the transfer matrix of a pose by `STEPS`: [electrode, node] each.
+
+        Differences are one-sided, to the side where the heart stays in the torso.
+        """
+        changes = []
+        for k in range(len(STEPS)):
+            step = 0.5 * np.eye(len(STEPS))[k]
+            try:
+                changes.append((self.at(pose.moved(step)) - transfer) / 0.5)
+            except BadInput:
+                changes.append((transfer - self.at(pose.moved(-step))) / 0.5)
+        return changes
+
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        """Shares of the nodes in the heart's area: [node]."""
+        return self.heart.areas / self.heart.areas.sum()
+
+    @cached_property
+    def _centre(self) -> np.ndarray:
+        """Centroid by area: [3] mm."""
+        return self._shares @ self.heart.points
+
+
+@dataclass(frozen=True, eq=False)
+class HeartInTorso(PosedHeart):
+    """Heart in a homogeneous torso, with the transfer matrix of any pose."""
+
     torso_points: np.ndarray
     """[torso node, 3] mm."""
     torso_faces: np.ndarray
@@ -104,11 +151,6 @@ class HeartInTorso:
         transfer = self.at_electrodes @ torso
         return transfer_to_mean(transfer, self.heart.areas) if self.to_mean else transfer
 
-    def moved(self, pose: HeartPose) -> np.ndarray:
-        """Nodes of the heart in a pose: [node, 3] mm."""
-        shares = self.heart.areas / self.heart.areas.sum()
-        return pose.apply(self.heart.points, shares @ self.heart.points)
-
     @cached_property
     def _movable(self) -> MovableHeart:
         heart = self.heart.points, self.heart.faces
@@ -123,20 +165,6 @@ class HeartInTorso:
             return replace(self, heart=SourceSurface(*remesh_to(points, faces, n_nodes)))
         except StepFailed:  # of another topology: as it is, which takes longer
             return self
-
-    def changes(self, pose: HeartPose, transfer: np.ndarray) -> list[np.ndarray]:
-        """Derivatives of the transfer matrix of a pose by `STEPS`: [electrode, node] each.
-
-        Differences are one-sided, to the side where the heart stays in the torso.
-        """
-        changes = []
-        for k in range(len(STEPS)):
-            step = 0.5 * np.eye(len(STEPS))[k]
-            try:
-                changes.append((self.at(pose.moved(step)) - transfer) / 0.5)
-            except BadInput:
-                changes.append((transfer - self.at(pose.moved(-step))) / 0.5)
-        return changes
 
     def raise_if_other(self, transfer: np.ndarray) -> None:
         """Raise BadInput if a transfer matrix is not that of this heart in this torso."""

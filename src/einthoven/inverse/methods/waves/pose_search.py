@@ -5,7 +5,7 @@ Nothing measured on the heart is used. The likelihood takes coefficients of time
 errors of the forward model and of the prior are the same at all times. Without correction the most
 probable pose of a heart in place is off by 10 mm, and the estimate gets worse
 (docs/studies/2026-11-23-heart-pose.md). So the likelihood has the weight of `WORTH` coefficients
-against the pose's prior, and the heart is moved only if the gain is `DECISIVE`.
+against the pose's prior, and the heart is moved only if the gain is `decisive`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 
 from einthoven.inverse.methods.waves.evidence import Hyperparameters
 from einthoven.inverse.methods.waves.moving import Climb, MovingRecording
-from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
+from einthoven.inverse.methods.waves.pose import HeartPose, PosedHeart
 from einthoven.inverse.methods.waves.time_basis import TimeBasis
 
 N_NODES = 200
@@ -24,8 +24,15 @@ WORTH = 2
 DECISIVE = 5.0
 """Least gain of a pose in the logarithm of the likelihood, per coefficient of time above the noise.
 
-It lies between gains of hearts in place (at most 4.1, of seven) and of hearts misplaced by 20 mm
-(at least 6.9, of six)."""
+Hearts in place, with matrices that have no other error, gain at most 4.1 (seven cases)."""
+DECISIVE_IF_WRONG = 1.5
+"""The same where the recording shows that the matrix is wrong, whatever with.
+
+On 46 simulated problems with matrices 0.08 to 0.5 off, moving the heart took a tenth to a half of
+the error away above it, and below it cost a twentieth at most
+(docs/studies/2026-11-27-filed-poses.md)."""
+WRONG = 0.05
+"""`model_error` of the heart as filed above which the matrix is wrong."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,20 @@ class PoseOptimum:
     """Square root of the covariance of the pose: [number of the pose, direction] in `STEPS`."""
     gain: float
     """Gain of the log likelihood against the problem's pose, per coefficient above the noise."""
+    error_at_rest: float
+    """Size of the forward model's error, `Hyperparameters.model_error`, in the problem's pose."""
+
+    @property
+    def decisive(self) -> float:
+        """Least gain that is decisively against the problem's pose."""
+        return DECISIVE_IF_WRONG if self.error_at_rest > WRONG else DECISIVE
 
 
 @dataclass(frozen=True, eq=False)
 class PoseSearch:
     """Search for the most probable pose of one recording."""
 
-    body: HeartInTorso
+    body: PosedHeart
     """Heart and torso of the problem."""
     basis: TimeBasis
     body_potentials: np.ndarray
@@ -69,4 +83,5 @@ class PoseSearch:
         climb = Climb(moving, self.centre, n_seen / WORTH)
         best = climb.run(at_rest)
         gain = (at_rest.likelihood_cost - best.likelihood_cost) / n_seen
-        return PoseOptimum(best.pose, best.chosen, climb.doubt(best), gain)
+        error = at_rest.chosen.model_error
+        return PoseOptimum(best.pose, best.chosen, climb.doubt(best), gain, error)

@@ -5,11 +5,13 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import generator
 from einthoven.base.metrics.activation_times import downslope_times, upstroke_times
 from einthoven.inverse.methods.waves.evidence import Hyperparameters, WaveData
-from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose
-from einthoven.inverse.methods.waves.pose_search import DECISIVE, PoseSearch
+from einthoven.inverse.methods.waves.filed_heart import FiledHeart
+from einthoven.inverse.methods.waves.pose import HeartInTorso, HeartPose, PosedHeart
+from einthoven.inverse.methods.waves.pose_search import PoseSearch
 from einthoven.inverse.methods.waves.prior import SurfaceModes, surface_modes
 from einthoven.inverse.methods.waves.time_basis import TimeBasis, octave_cosines
 from einthoven.inverse.methods.waves.wave_posterior import WavePosterior
@@ -41,15 +43,15 @@ class Waves(Method):
 
     A speed ties space and time (`prior.wave_spectrum`). The strength of the field may change from
     octave to octave (`time_basis`). Noise, model error, speed, length and smoothness are those that
-    make the recording most probable (`evidence`). If the problem's
-    pose is not known, place, direction and size of the heart are estimated too (`pose_search`). The
-    heart is moved only if the recording is decisively against the pose of the problem. The
-    uncertainty of the pose widens the intervals.
+    make the recording most probable (`evidence`). If the problem's pose is not known, place,
+    direction and size of the heart are estimated too (`pose_search`), in its torso or by the matrix
+    alone (`filed_heart`). The heart is moved only if the recording is decisively against the pose
+    of the problem. The uncertainty of the pose widens the intervals.
     """
 
     name: ClassVar[str] = "waves"
-    decisive: float = DECISIVE
-    """Least `pose_gain` by which the heart is moved, see `pose_search`."""
+    decisive: float | None = None
+    """Least `pose_gain` by which the heart is moved; None: `pose_search.PoseOptimum.decisive`."""
     seed: int = 0
     """Seed of the draws behind `activation_sd`."""
 
@@ -67,9 +69,7 @@ class Waves(Method):
         basis, numbers = octave_cosines(len(time), float(time[1] - time[0])), dict[str, float]()
         fitted = None
         if not problem.pose_known:
-            heart = HeartInTorso.of(problem)
-            heart.raise_if_other(problem.transfer)
-            fitted, numbers = self._moved(heart, body, modes, basis, centre)
+            fitted, numbers = self._moved(movable_heart(problem), body, modes, basis, centre)
         if fitted is None:
             recording = WaveData.of(modes, basis, problem.transfer, body)
             fitted = FittedWaves(recording, *recording.choose(centre.starts, centre))
@@ -91,7 +91,7 @@ class Waves(Method):
 
     def _moved(
         self,
-        heart: HeartInTorso,
+        heart: PosedHeart,
         body: np.ndarray,
         modes: SurfaceModes,
         basis: TimeBasis,
@@ -99,8 +99,9 @@ class Waves(Method):
     ) -> tuple[FittedWaves | None, dict[str, float]]:
         """Fit of a moved heart, or None; and numbers of the pose."""
         optimum = PoseSearch(heart, basis, body, centre).find()
-        numbers = {"pose_gain": optimum.gain}
-        if optimum.gain <= self.decisive:
+        decisive = optimum.decisive if self.decisive is None else self.decisive
+        numbers = {"pose_gain": optimum.gain, "decisive_pose_gain": optimum.decisive}
+        if optimum.gain <= decisive:
             return None, numbers | HeartPose.at_rest().numbers
         transfer = heart.at(optimum.pose)
         changes = heart.changes(optimum.pose, transfer)
@@ -109,6 +110,23 @@ class Waves(Method):
         root = optimum.pose_root
         fitted = FittedWaves(recording, optimum.chosen, cost, transfer, points, root)
         return fitted, numbers | optimum.pose.numbers
+
+
+def movable_heart(problem: InverseProblem) -> PosedHeart:
+    """The heart of a problem in any pose: in its torso, or by its matrix alone.
+
+    Raises:
+        BadInput: the matrix is not that of heart and torso; or there is no torso, and potentials on
+            the heart are transmembrane, which have no gradient outside.
+    """
+    if problem.at_electrodes is not None:
+        heart = HeartInTorso.of(problem)
+        heart.raise_if_other(problem.transfer)
+        return heart
+    if problem.transmembrane:
+        raise BadInput("pose unknown: give `torso` and `at_electrodes`, without which it is found "
+                       "for potentials outside of cells only, or set `pose_known`")  # fmt: skip
+    return FiledHeart(problem.surface, problem.transfer, problem.to_mean)
 
 
 def _centre(modes: SurfaceModes, time: np.ndarray) -> Hyperparameters:

@@ -6,9 +6,6 @@ from einthoven.base.core.errors import BadInput, StepFailed
 from einthoven.base.geometry.boundary_loops import boundary_loops, fill_loops
 from einthoven.base.geometry.triangles import face_edges
 
-OPENED = ("refuse", "cap", "keep")
-"""Treatments of an open surface."""
-
 
 def capped(name: str, points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Close every hole by triangles as large as those of the surface.
