@@ -2,10 +2,11 @@
 
 Usage: python tools/write_reproduction.py [RECORD ...]
 
-`papers.json` there says what each paper published and which number stands beside it; the other
-files are records of `snakemake reproduction` (results/reproduction/PAPER.json). RECORDs are added
-first, as far as a row shows them, under the name of their paper and config. A number of several
-records (seeds) is their mean and SD. A number that no record has is "not run".
+`papers.json` there says what each paper published, which number stands beside it, and which
+pictures of docs/pictures belong to it; the other files are records of `snakemake reproduction`
+(results/reproduction/PAPER.json). RECORDs are added first, as far as a row shows them, under the
+name of their paper and config. A number of several records (seeds) is their mean and SD. A number
+that no record has is "not run".
 """
 
 import statistics
@@ -73,6 +74,8 @@ def _section(paper: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]])
     for row in paper["rows"]:
         cells = [cell(row[key], values) if key in row else "-" for key in columns]
         lines.append(_row([row["what"], row.get("published", "-"), *cells]))
+    for picture in paper.get("pictures", []):
+        lines += ["", f"![{picture['what']}](./pictures/{picture['file']})"]
     lines += ["", *(_run(record) for record in records.values())]
     command = f"`{paper['command']}`"
     lines += [f"- {'To run it anew' if records else 'Not run yet'}: {command}.", ""]
