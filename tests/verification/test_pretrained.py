@@ -197,6 +197,21 @@ def test_the_usual_beat_is_like_people_s_and_is_left_in_the_folder(predicted, co
     assert max(alike) > 0.95 and made.beat.qrs_correlation > 0.97
 
 
+def test_the_usual_beat_is_refused_before_anything_is_predicted(
+    predicted, config, tmp_path, monkeypatch, capsys
+):
+    def never(*given):
+        raise AssertionError("it was predicted")
+
+    monkeypatch.setattr("einthoven.learning.prediction.new_patient.predict_new", never)
+    file = tmp_path / "few.csv"
+    place = Patient.open(predicted).anatomy.electrodes(0, 1).points[0]
+    file.write_text("name,x,y,z\nV1,{:.3f},{:.3f},{:.3f}\n".format(*place))
+    command = ["predict", str(predicted), "--to", str(tmp_path / "to"), "--config", str(config)]
+    assert main([*command, "--usual-beat", "--electrodes", str(file)]) == 2
+    assert "needs the nine electrodes of the ECG" in capsys.readouterr().err
+
+
 # --- packing ----------------------------------------------------------------------------------
 def test_the_shipped_model_is_small_and_its_card_up_to_date(shipped):
     assert tool.size_mb(SHIPPED) < tool.LIMIT_MB

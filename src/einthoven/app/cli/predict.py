@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from einthoven.app.cli.options import add_folder, natural, positive_int
 
 if TYPE_CHECKING:
+    from einthoven.data.patient.patient import Patient
     from einthoven.learning.prediction.prediction import Prediction
     from einthoven.learning.prediction.prepare import Prepared
 
@@ -85,6 +86,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     chosen = arguments.grid, arguments.electrodes, arguments.posterior
     electrodes = chosen_electrodes(made.patient.anatomy, *chosen)
+    if arguments.usual_beat:
+        _refuse_without_the_nine(made.patient, electrodes.names.tolist())
     machine = Machine(n_threads=arguments.threads)
     found = predict_new(model, made.patient, electrodes, made.config, machine, arguments.code)
     if arguments.usual_beat:
@@ -113,6 +116,18 @@ def _refuse_given_activations(source: Path, to: Path) -> None:
         raise BadInput(f"{there[0]}: --usual-beat would replace it; give another folder with --to")
 
 
+def _refuse_without_the_nine(patient: "Patient", names: list[str]) -> None:
+    """Refuse, before anything is predicted, a patient that cannot have the usual beat."""
+    from einthoven.base.core.errors import BadInput
+    from einthoven.base.core.names import STANDARD_ELECTRODES
+    from einthoven.imaging.twin.usual_beat import raise_if_it_has_its_own
+
+    raise_if_it_has_its_own(patient)
+    if not patient.has("activations") or not set(STANDARD_ELECTRODES) <= set(names):
+        raise BadInput(f"{patient.name}: --usual-beat needs the nine electrodes of the ECG among "
+                       "--electrodes, and ventricular coordinates")  # fmt: skip
+
+
 def _with_usual_beat(
     found: "Prediction", made: "Prepared", to: Path
 ) -> tuple["Prediction", "Prepared"]:
@@ -120,7 +135,6 @@ def _with_usual_beat(
     import time as clock
     from dataclasses import replace
 
-    from einthoven.base.core.errors import BadInput
     from einthoven.base.core.log import step
     from einthoven.imaging.twin.usual_beat import with_usual_beat
     from einthoven.learning.prediction.ecg import PredictedFields, with_ecg
@@ -128,14 +142,11 @@ def _with_usual_beat(
     from einthoven.physics.ecg.simulate import SimulationSettings
 
     patient, config, start = made.patient, made.config, clock.perf_counter()
-    if found.ecg is None:
-        raise BadInput(f"{patient.name}: --usual-beat needs the nine electrodes of the ECG among "
-                       "--electrodes, and ventricular coordinates")  # fmt: skip
     settings = SimulationSettings.of(config, conductivities_of(patient, config.leadfield))
     step(f"{patient.name}: usual beat")
     fields = PredictedFields.of(found, patient, settings)
     gradients = fields.gradients(fields.nine, found.heart_grad[fields.nine])
-    patient = with_usual_beat(patient, gradients, config)
+    patient = with_usual_beat(patient, gradients, config, made.sex)
     patient.beat.save(to / "beat.npz")
     for activation in patient.activations.values():
         activation.save(to / f"activation_{activation.scenario}.npz")

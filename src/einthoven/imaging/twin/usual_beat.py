@@ -29,18 +29,23 @@ def with_usual_beat(
         BadInput: the heart has an activation of its own, or stages that do not fit each other.
         StepFailed, NotConverged: as `fitted_beat`.
     """
-    measured = patient.anatomy.measured if patient.has("anatomy") else None
-    if measured is not None and measured.time is not None:
-        raise BadInput(
-            f"{patient.name}: has activation times of its own, scenario {measured.scenario}; the "
-            "usual beat is for hearts without"
-        )
+    raise_if_it_has_its_own(patient)
     atria = config.named_atria
     settings = BeatSettings(config, atria, {}, sex, config.variation.seed, usual=True)
     whole = patient.with_stages(fitted_beat(patient, gradients, shipped_beats(), settings))
     return whole.with_stages(
         *(_again(whole, known, config) for known in patient.activations.values())
     )
+
+
+def raise_if_it_has_its_own(patient: Patient) -> None:
+    """Raise BadInput for a heart whose activation was measured."""
+    measured = patient.anatomy.measured if patient.has("anatomy") else None
+    if measured is not None and measured.time is not None:
+        raise BadInput(
+            f"{patient.name}: has activation times of its own, scenario {measured.scenario}; the "
+            "usual beat is for hearts without"
+        )
 
 
 def _again(whole: Patient, known: Activation, config: Config) -> Activation:

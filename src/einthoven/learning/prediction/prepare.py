@@ -55,6 +55,8 @@ class Prepared:
     """Further bodies with the same heart, requested by the sheet."""
     seconds: dict[str, float]
     """`seconds_import` and `seconds_{stage}` of what was made."""
+    sex: str | None = None
+    """Female or male; None: the sheet does not say it."""
 
 
 def prepared(
@@ -84,14 +86,14 @@ def prepared(
         BadInput: a file is missing or wrong, fibres are missing and cannot be made here, `to` has
             files of another patient, or a fine mesh is wanted where there is a mesh.
     """
-    bodies, start = list[Anatomy](), clock.perf_counter()
+    bodies, sex, start = list[Anatomy](), None, clock.perf_counter()
     seconds = dict[str, float]()
     if not source.is_dir():
         row, *drawn = _chosen_rows(source, name)
         import_patient(row, to / f"{row.patient}.png", config.anatomy).save(to / "anatomy.npz")
         seconds["seconds_import"] = clock.perf_counter() - start
         bodies = [import_patient(r, to / f"{r.patient}.png", config.anatomy) for r in drawn]
-        source, config = to, _as_measured(config, row)
+        source, config, sex = to, _as_measured(config, row), row.sex or None
     elif to.is_dir() and (other := _other_patient(source, to)):
         raise BadInput(f"{to}: has files of {other}; give another folder with --to")
     found = Patient.open(source)
@@ -112,7 +114,7 @@ def prepared(
                 f"{source}: activation_{activation.scenario}.npz has "
                 f"{len(activation.activation_time)} nodes, the heart {len(found.heart.points)}"
             )
-    return Prepared(found, config, tuple(bodies), seconds)
+    return Prepared(found, config, tuple(bodies), seconds, sex)
 
 
 def _take_along(source: Path, to: Path) -> None:
