@@ -30,9 +30,9 @@ MEMBERS: dict[type[Method], float] = {
 }  # fmt: skip
 """Method -> weight, if the heart's pose is known."""
 MOVED: dict[type[Method], float] = {Waves: 4.0, TotalVariation: 1.0}
-FILED: dict[type[Method], float] = {Waves: 1.0, Tikhonov2: 1.0}
-"""The same if it is not known: with the heart moved, and as filed. `waves` as filed is left out
-where the recording is decisively against that pose."""
+AT_REST: dict[type[Method], float] = {Waves: 1.0, Tikhonov2: 1.0}
+"""The same if it is not known: with the heart moved, and at rest. `waves` at rest is left out where
+the recording is decisively against the problem's pose."""
 EXPLODED = 2.5
 """Largest RMS of potentials, as a multiple of the members' median, that counts as no explosion."""
 BETWEEN, LEVEL = 2.0, 0.4
@@ -76,7 +76,7 @@ class Average(Method):
         trials = _Trials(problem, self.seed)
         moved = None if problem.pose_known else trials.moved()
         if moved is None:
-            trials.at_rest()
+            trials.all_at_rest()
         found, areas = trials.found, problem.surface.areas
         sizes = {each.name: _rms(each.estimate.potentials, areas) for each in found}
         typical = float(np.median([*sizes.values()])) if sizes else 0.0
@@ -123,14 +123,14 @@ class _Trials:
     n: int = 0
 
     @property
-    def as_filed(self) -> InverseProblem:
-        """The problem with the heart where it is filed."""
+    def at_rest(self) -> InverseProblem:
+        """The problem, whose heart stays in its pose."""
         return replace(self.problem, pose_known=True)
 
-    def at_rest(self) -> None:
-        """All methods with the heart as filed."""
+    def all_at_rest(self) -> None:
+        """All methods with the heart in the problem's pose."""
         for kind, weight in MEMBERS.items():
-            self.add(kind.name, weight, kind, self.as_filed)
+            self.add(kind.name, weight, kind, self.at_rest)
 
     def moved(self) -> Diagnostics | None:
         """Methods with the heart moved, and the diagnostics of that; None: it cannot be moved."""
@@ -138,12 +138,13 @@ class _Trials:
         if (found := self.add("waves", MOVED[Waves], wherever, self.problem)) is None:
             return None
         there = found.diagnostics
-        moved = replace(self.as_filed, transfer=there.transfer)
+        transfer = self.problem.transfer if there.transfer is None else there.transfer
+        moved = replace(self.at_rest, transfer=transfer)
         self.add(TotalVariation.name, MOVED[TotalVariation], TotalVariation, moved)
         is_decisive = there.numbers["pose_gain"] > there.numbers["decisive_pose_gain"]
-        for kind, weight in FILED.items():
+        for kind, weight in AT_REST.items():
             if kind is not Waves or not is_decisive:
-                self.add(f"{kind.name} as filed", weight, kind, self.as_filed)
+                self.add(f"{kind.name} at rest", weight, kind, self.at_rest)
         return there
 
     def add(

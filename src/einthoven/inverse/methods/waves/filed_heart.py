@@ -34,7 +34,7 @@ class FiledHeart(PosedHeart):
     heart: SourceSurface
     """Heart of the problem; holes are capped for the field outside."""
     transfer: np.ndarray
-    """[electrode, node] 1 of the heart as filed."""
+    """[electrode, node] 1 of the file."""
     to_mean: bool = False
     """Whether the matrix is against the mean of the electrodes (`problem.mean_reference`)."""
 

@@ -32,7 +32,7 @@ On 46 simulated problems with matrices 0.08 to 0.5 off, moving the heart took a 
 the error away above it, and below it cost a twentieth at most
 (docs/studies/2026-11-27-filed-poses.md)."""
 WRONG = 0.05
-"""`model_error` of the heart as filed above which the matrix is wrong."""
+"""`model_error` in the problem's pose above which the matrix is wrong."""
 
 
 @dataclass(frozen=True)
