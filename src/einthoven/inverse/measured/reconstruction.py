@@ -256,12 +256,13 @@ def reconstruct_case(
         sd = _sd_of_members(case, diagnostics.members, diagnostics.member_weights, times)
     elif sd is None and n_groups > 1:
         sd = _jackknife_sd(case, choice, forward, n_groups)
+    moved = case
     if case.transfer is not None and diagnostics.transfer is not None:
-        case = replace(case, transfer=diagnostics.transfer)
+        moved = replace(case, transfer=diagnostics.transfer)
     elif diagnostics.heart_points is not None:
         heart = SourceSurface(diagnostics.heart_points, case.heart.faces)
         forward = forward_model(replace(case, heart=heart))
-    torso = _on_torso(case, forward, estimate.potentials)
+    torso = _on_torso(moved, forward, estimate.potentials)
     torso = torso - case.electrodes.of_torso(torso).mean(axis=0)
     return Reconstruction(case, choice.method, estimate, times, sd, torso, problem.body_potentials)
 
