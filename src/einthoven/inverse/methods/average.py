@@ -5,8 +5,8 @@ smooth error of the matrix is taken up by the heart's potentials, and the fit st
 (docs/studies/2026-11-25-default-inverse.md). So none is chosen. Methods that know different things
 err in different directions, and the squared error of an average is the average squared error less
 the spread of its members (Krogh and Vedelsby, NIPS 7:231, 1994). An error that is the heart's pose
-can be taken back, as far as `waves` finds it, for other methods, too. Weights and factors below were
-chosen on simulated patients, and on one measured beat (docs/studies/2026-11-27-filed-poses.md).
+can be taken back, as far as `waves` finds it, for other methods, too. Weights and factors below
+were chosen on simulated patients and one measured beat (docs/studies/2026-11-27-filed-poses.md).
 """
 
 from collections.abc import Mapping
