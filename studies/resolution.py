@@ -1,6 +1,6 @@
 """What an ECG owes to the mesh: one heart on several meshes, by the shipped operator.
 
-    python studies/resolution.py [--hearts 1 2 3] [--edge MM] [--json OUT]
+    python studies/resolution.py [--hearts 1 2 3] [--edge MM] [--meshes NAME ...] [--json OUT]
 
 Hearts are those of the default cohort. The reference has surfaces and mesh of `--edge`, 2.2 mm, and
 a node inside every wall. Others are meshes of the same heart with surfaces of 4 mm: as gmsh makes
@@ -8,10 +8,12 @@ them, with inner nodes (what `einthoven predict` makes), with edges halved (`--f
 The value is the difference of the 12-lead ECG of a sinus beat, mean over leads, relative to the
 reference, with the same Purkinje tree and with a tree of its own. `exchanged`: the reference with
 one thing carried over from another mesh. Its first row is the reference with a tree of another
-seed, which is what a random tree amounts to.
+seed, which is what a random tree amounts to. `--meshes` skips the others: `--meshes lattice` makes
+that row alone, beside the reference.
 """
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -42,7 +44,7 @@ from einthoven.physics.ecg.p_wave import time_axis
 from einthoven.physics.electrophysiology.purkinje.tree import attached, grow_tree
 from einthoven.physics.electrophysiology.scenarios import activate
 
-COARSE_MM = 4.0
+COARSE_MM, AS_MESHED = 4.0, "4 mm, as meshed"
 
 
 class HeartOnMesh:
@@ -114,28 +116,46 @@ def gmsh_mesh(anatomy: Anatomy, config: Config, edge_mm: float) -> TetMesh:
     return tetrahedralise(anatomy.surfaces, anatomy.site_points[:9], section, anatomy.patient)
 
 
-def measured(index: int, model: Pretrained, edge_mm: float) -> dict[str, dict[str, float]]:
-    """Differences of one heart."""
+def others(
+    coarse: Anatomy, config: Config, wanted: list[str] | None
+) -> Iterator[tuple[str, TetMesh]]:
+    """Meshes of a heart with surfaces of 4 mm, each with its name; all where none is wanted."""
+    names = [AS_MESHED, "4 mm", "4 mm, --fine", "lattice, as meshed", "lattice"]
+    names = [name for name in names if wanted is None or name in wanted]
+    if any(name.startswith("4 mm") for name in names):
+        usual = gmsh_mesh(coarse, config, COARSE_MM)
+    if any(name.startswith("lattice") for name in names):
+        frame = coarse.heart_rotation, coarse.heart_origin
+        lattice = lattice_mesh(coarse.surfaces, frame, LATTICE_EDGE_MM, coarse.patient)
+    make = {
+        AS_MESHED: lambda: usual,
+        "4 mm": lambda: with_inner_nodes(usual),
+        "4 mm, --fine": lambda: with_inner_nodes(with_short_edges(usual, FINE_MM)),
+        "lattice, as meshed": lambda: lattice,
+        "lattice": lambda: with_inner_nodes(lattice),
+    }
+    for name in names:
+        yield name, make[name]()
+
+
+def measured(
+    index: int, model: Pretrained, edge_mm: float, wanted: list[str] | None = None
+) -> dict[str, dict[str, float]]:
+    """Differences of one heart on the wanted meshes, by default on all."""
     config = model.config
     fine, coarse = (anatomy_of(index, config, edge) for edge in (edge_mm, COARSE_MM))
-    whole, usual = gmsh_mesh(fine, config, edge_mm), gmsh_mesh(coarse, config, COARSE_MM)
-    frame = coarse.heart_rotation, coarse.heart_origin
-    lattice = lattice_mesh(coarse.surfaces, frame, LATTICE_EDGE_MM, coarse.patient)
-    meshes = {
-        f"{edge_mm:g} mm, as meshed": (fine, whole),
-        "4 mm, as meshed": (coarse, usual),
-        "4 mm": (coarse, with_inner_nodes(usual)),
-        "4 mm, --fine": (coarse, with_inner_nodes(with_short_edges(usual, FINE_MM))),
-        "lattice, as meshed": (coarse, lattice),
-        "lattice": (coarse, with_inner_nodes(lattice)),
-    }
+    whole = gmsh_mesh(fine, config, edge_mm)
     reference = HeartOnMesh(fine, with_inner_nodes(whole), model)
     tree = reference.tree()
     tau = reference.times(tree)
     ecg = reference.ecg(tau)
     other = reference.ecg(reference.times(reference.tree(config.purkinje.seed + 1)))
     rows = {"reference, another seed of the tree": {"own tree": difference(other, ecg)}}
-    for name, (anatomy, mesh) in meshes.items():
+    meshes = [(name, coarse, mesh) for name, mesh in others(coarse, config, wanted)]
+    first = f"{edge_mm:g} mm, as meshed"
+    if wanted is None or first in wanted:
+        meshes.insert(0, (first, fine, whole))
+    for name, anatomy, mesh in meshes:
         one = HeartOnMesh(anatomy, mesh, model)
         same = one.times(tree)
         rows[name] = {
@@ -143,7 +163,7 @@ def measured(index: int, model: Pretrained, edge_mm: float) -> dict[str, dict[st
             "same tree": difference(one.ecg(same), ecg),
             "own tree": difference(one.ecg(one.times(one.tree())), ecg),
         }
-        if mesh is usual:
+        if name == AS_MESHED:
             rows["exchanged"] = reference.exchanged(one, tau, same)
         print(index, name, rows[name], flush=True)
     return rows
@@ -154,10 +174,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hearts", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--edge", type=float, default=2.2, help="of the reference, mm")
+    parser.add_argument("--meshes", nargs="+", help="names of rows; by default all")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = Pretrained.load()
-    found = {f"p{i:04d}": measured(i, model, options.edge) for i in options.hearts}
+    found = {f"p{i:04d}": measured(i, model, options.edge, options.meshes) for i in options.hearts}
     for name in next(iter(found.values())):
         rows = [heart[name] for heart in found.values()]
         print(name, {key: [round(row[key], 4) for row in rows] for key in rows[0]})

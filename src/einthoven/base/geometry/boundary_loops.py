@@ -6,6 +6,7 @@ from einthoven.base.core.errors import StepFailed
 from einthoven.base.geometry.barycentric import attach
 from einthoven.base.geometry.loop_filling import fill_in_space
 from einthoven.base.geometry.triangles import (
+    euler_number,
     extend_harmonically,
     face_edges,
     mesh_plane,
@@ -45,7 +46,7 @@ def boundary_loops(faces: np.ndarray) -> list[np.ndarray]:
 def loops_of_sphere(faces: np.ndarray, n_loops: int) -> list[np.ndarray]:
     """Boundary loops of a sphere with `n_loops` holes, in the form of `boundary_loops`."""
     loops = boundary_loops(faces)
-    euler = len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
+    euler = euler_number(faces)
     if len(loops) != n_loops or euler != 2 - n_loops:
         kind = "a disc" if n_loops == 1 else f"a sphere with {n_loops} holes"
         raise StepFailed(

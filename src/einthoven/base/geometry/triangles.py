@@ -92,6 +92,11 @@ def unique_edges(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return unique_sides(face_edges(faces))
 
 
+def euler_number(faces: np.ndarray) -> int:
+    """Euler number of a surface [face, 3]: two less for every hole through a wall."""
+    return len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
+
+
 def adjacency(edges: np.ndarray, n: int) -> sp.csr_array:
     """Ones [vertex, vertex] where an edge [edge, 2] joins two of n vertices."""
     pairs = np.concatenate([edges, edges[:, ::-1]])

@@ -17,11 +17,11 @@ from einthoven.base.core.check import between
 from einthoven.base.core.errors import StepFailed
 from einthoven.base.core.log import logger
 from einthoven.base.core.tags import Surface, Tissue
-from einthoven.base.geometry.closest import TriangleTree
 from einthoven.base.geometry.signed_distance import surface_distance
 from einthoven.base.geometry.simplex import enclosed_volume, tet_volumes
 from einthoven.base.geometry.surfaces import Surfaces
-from einthoven.base.geometry.triangles import triangle_quality, unique_edges
+from einthoven.base.geometry.triangles import euler_number, triangle_quality, unique_edges
+from einthoven.body.mesh.borders import WallSurfaces, with_borders
 from einthoven.body.mesh.quality import gamma_quality, quality_summary
 from einthoven.data.patient.heart import MUSCLE_SURFACES
 from einthoven.data.patient.mesh import TetMesh
@@ -31,6 +31,9 @@ EDGE_SHARE = 0.891
 NEAR_LONG, NEAR_SHORT = 0.24999, 0.41189
 """Shares of an edge: a lattice point this close to a cut is moved onto it (ibid., table 1)."""
 CAVITIES = (Surface.LV_ENDO, Surface.RV_ENDO)
+OVER = 0.2
+"""A node this far from a facet's surface, in lattice constants, is over the border of the surface.
+"""
 FINER = (1.0, 0.85, 0.7, 0.55, 0.4)
 VOLUME_TOLERANCE = 0.03
 """Share of the muscle's volume that a lattice may miss, as it cuts the sharp corners of the base.
@@ -61,9 +64,13 @@ def lattice_mesh(
     rotation, origin = frame
     body = replace(surfaces, points=(surfaces.points - origin) @ rotation)
     for share in FINER:
-        points, cells = _muscle(body, share * edge_mm / EDGE_SHARE)
+        size = share * edge_mm / EDGE_SHARE
+        points, cells = _muscle(body, size)
         if _is_whole(body, points, cells):
-            return _tagged(body, points @ rotation.T + origin, points, cells, patient)
+            wall = WallSurfaces.of(body)
+            points, cells = with_borders(wall, points, cells, size)
+            facets, tags = _tagged_facets(wall, points, cells, size)
+            return _mesh(points @ rotation.T + origin, cells, facets, tags, patient)
         logger.info("a lattice of %.1f mm edges disconnects the muscle", share * edge_mm)
     raise StepFailed(
         f"lattices of {edge_mm:g} to {FINER[-1] * edge_mm:.1f} mm edges "
@@ -90,13 +97,8 @@ def _is_whole(body: Surfaces, points: np.ndarray, cells: np.ndarray) -> bool:
     epi, lv, rv = (enclosed_volume(body.points, body.union(name)) for name in ("epi", "lv", "rv"))
     filled = tet_volumes(points, cells).sum() / (epi - lv - rv)
     found, given = _surface(cells), body.tagged(*MUSCLE_SURFACES)
-    closed = (unique_edges(found)[1] == 2).all() and _euler(found) == _euler(given)
+    closed = (unique_edges(found)[1] == 2).all() and euler_number(found) == euler_number(given)
     return bool(closed) and abs(filled - 1.0) < VOLUME_TOLERANCE
-
-
-def _euler(faces: np.ndarray) -> int:
-    """Euler number of a surface: two less for every hole through a wall."""
-    return len(np.unique(faces)) - len(unique_edges(faces)[0]) + len(faces)
 
 
 def _lattice(inside: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
@@ -255,16 +257,32 @@ def _apart(facets: np.ndarray, tags: np.ndarray, n_points: int) -> np.ndarray:
     return tags
 
 
-def _tagged(
-    body: Surfaces, points: np.ndarray, local: np.ndarray, cells: np.ndarray, patient: str
-) -> TetMesh:
-    """The mesh with facets tagged like the nearest triangle of the wall."""
+def _tagged_facets(
+    wall: WallSurfaces, points: np.ndarray, cells: np.ndarray, size: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Facets [facet, 3], oriented as in core.tags, and their tags: those of the nearest surface.
+
+    A facet with a node that is off its surface and closer to the base is of the base, as otherwise
+    an endocardium would reach over the edge of the base.
+    """
     facets = _surface(cells)
-    wall = body.only(np.isin(body.face_tags, MUSCLE_SURFACES))
-    nearest = TriangleTree(wall.points, wall.faces).closest(local[facets].mean(axis=1))
-    tags = _apart(facets, wall.face_tags[nearest.faces], len(points))
+    tags = wall.tags[wall.distances(points[facets].mean(axis=1)).argmin(axis=1)]
+    nodes, corners = np.unique(facets, return_inverse=True)
+    apart = wall.distances(points[nodes])
+    own = np.searchsorted(wall.tags, tags)  # both rise
+    off = apart[corners.reshape(-1, 3), own[:, None]]
+    to_base = apart[:, wall.tags == Surface.BASE].min(axis=1, initial=np.inf)
+    over = (off > OVER * size) & (to_base[corners.reshape(-1, 3)] < off)
+    tags[over.any(axis=1)] = Surface.BASE
+    tags = _apart(facets, tags, len(points))
     inward = np.isin(tags, CAVITIES)
     facets[inward] = facets[inward][:, ::-1]
+    return facets, tags
+
+
+def _mesh(
+    points: np.ndarray, cells: np.ndarray, facets: np.ndarray, tags: np.ndarray, patient: str
+) -> TetMesh:
     quality = quality_summary("quality", gamma_quality(points, cells))
     quality |= quality_summary("surface_quality", triangle_quality(points, facets))
     return TetMesh(
