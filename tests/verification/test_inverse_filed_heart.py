@@ -8,6 +8,7 @@ from helpers.inverse import sphere
 
 from einthoven.base.core.errors import BadInput
 from einthoven.inverse.methods.average import Average
+from einthoven.inverse.methods.regularisation.l1 import TotalVariation
 from einthoven.inverse.methods.waves.filed_heart import FiledHeart
 from einthoven.inverse.methods.waves.pose import HeartPose
 from einthoven.inverse.methods.waves.wave_method import Waves, movable_heart
@@ -111,6 +112,9 @@ def test_the_average_takes_other_methods_to_the_pose(misfiled):
     assert np.linalg.norm(found - truth) < 0.8 * np.linalg.norm(still - truth)
     assert told.notes[0].startswith("average of waves 0.67, total-variation 0.17, tik")
     assert told.numbers["shift_mm"] > 3 and told.heart_points is not None
+    there = replace(problem, transfer=told.transfer, pose_known=True)
+    expected = TotalVariation.of(there).fit(there).potentials
+    np.testing.assert_allclose(told.members[1], expected)
 
 
 def test_action_potentials_have_no_gradient_outside(misfiled):
