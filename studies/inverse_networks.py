@@ -25,7 +25,7 @@ from method_figures import method_errors_figure, method_maps_figure
 
 from einthoven.base.core.files import write_json
 from einthoven.base.geometry.remeshing import remesh_to
-from einthoven.base.plots.heart_maps import SIDES, Bands
+from einthoven.base.plots.heart_maps import SEQUENTIAL, SIDES, Bands
 from einthoven.base.plots.inverse_curves import TracePanel, traces_figure
 from einthoven.base.plots.inverse_maps import (
     Panel,
@@ -237,7 +237,8 @@ def figures(study: Study, rows: dict[str, Any], folder: Path) -> None:
     }
     heart = closed_surface(problem.heart_points, problem.heart_faces)
     reference = problem.potentials[:, instant]
-    scale = Bands.of_potentials(np.r_[-0.2, 1.2], "potential (1)")
+    # rest and plateau lie inside of bands, not at their edges
+    scale = Bands("potential (1)", tuple(np.linspace(-0.3, 1.3, 9).round(1).tolist()), SEQUENTIAL)
     panels = [
         TracePanel(title, {name: u[noise][node] for name, u in estimates.items()},
                    problem.potentials[node])
