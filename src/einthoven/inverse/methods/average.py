@@ -87,7 +87,8 @@ class Average(Method):
             if size > EXPLODED * typical
         ]
         if len(kept) < LEAST:
-            raise NotConverged(f"average: {len(kept)} methods left of {trials.n}: "
+            n_tried = len(found) + len(trials.notes)
+            raise NotConverged(f"average: {len(kept)} methods left of {n_tried}: "
                                f"{'; '.join(notes)}; take one of them by name")  # fmt: skip
         weights = np.array([each.weight for each in kept])
         weights /= weights.sum()
@@ -119,7 +120,6 @@ class _Trials:
     seed: int
     found: list[Member] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    n: int = 0
 
     @property
     def at_rest(self) -> InverseProblem:
@@ -150,7 +150,6 @@ class _Trials:
         self, name: str, weight: float, method: Method | type[Method], problem: InverseProblem
     ) -> Estimate | None:
         """Estimate of a method as a member; None, and a note: it has none."""
-        self.n += 1
         try:
             if isinstance(method, type):
                 method = method.of(problem, MethodChoices(seed=self.seed))

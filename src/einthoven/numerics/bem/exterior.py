@@ -11,8 +11,8 @@ sphere of radius R a harmonic of degree l has the normal derivative -(l + 1) / R
 import numpy as np
 from scipy.linalg import solve
 
-from einthoven.base.geometry.simplex import triangle_area_vectors
-from einthoven.base.geometry.surface_operators import surface_gradient
+from einthoven.base.geometry.simplex import triangle_area_vectors, vertex_area_vectors
+from einthoven.base.geometry.surface_operators import lumped_areas, surface_gradient
 from einthoven.numerics.bem.integrals import layers
 
 
@@ -38,14 +38,13 @@ def gradient_outside(points: np.ndarray, faces: np.ndarray, values: np.ndarray) 
         faces: [face, 3], outward.
         values: [node, field] 1 of each field on the surface.
     """
-    vectors = triangle_area_vectors(points, faces)
-    areas = np.linalg.norm(vectors, axis=1)
+    areas = np.linalg.norm(triangle_area_vectors(points, faces), axis=1)
     on_faces = (surface_gradient(points, faces) @ values).reshape(len(faces), 3, -1)
-    along, normals = np.zeros((len(points), *on_faces.shape[1:])), np.zeros_like(points)
+    along = np.zeros((len(points), *on_faces.shape[1:]))
     for corner in faces.T:
         np.add.at(along, corner, areas[:, None, None] * on_faces)
-        np.add.at(normals, corner, vectors)
-    along /= np.bincount(faces.ravel(), np.repeat(areas, 3), minlength=len(points))[:, None, None]
+    along /= 3 * lumped_areas(points, faces)[:, None, None]
+    normals = vertex_area_vectors(points, faces)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     outward = normal_derivative_outside(points, faces) @ values
     return along + normals[:, :, None] * outward[:, None]

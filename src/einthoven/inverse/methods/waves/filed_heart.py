@@ -7,9 +7,9 @@ is not small. The gradient of phi follows from its values: along the surface by 
 it as outside of the heart in an unbounded medium (`bem.exterior`). D is linear in the seven numbers
 of a pose. It is formed for smooth patterns only.
 
-In a real torso, over the 8 smoothest patterns, it leaves a fifth to a quarter of what a shift of 5
-mm changes, and less than a fifth of what 10 degrees or a tenth of the size change
-(docs/studies/2026-11-27-filed-poses.md).
+In a real torso, over the 8 smoothest patterns, it leaves a quarter to two fifths of what a shift of
+5 mm changes, a tenth of what 10 degrees change, and a fifth to two fifths of what a tenth of the
+size changes (docs/studies/2026-11-27-filed-poses.md).
 """
 
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ DECISIVE = 5.0
 
 Hearts in place, with matrices that have no other error, gain at most 4.1 (seven cases)."""
 DECISIVE_IF_WRONG = 1.5
-"""The same where the recording shows that the matrix is wrong, whatever with.
+"""The same where the recording shows that the matrix has an error of any kind.
 
 On 46 simulated problems with matrices 0.08 to 0.5 off, moving the heart took a tenth to a half of
 the error away above it, and below it cost a twentieth at most
