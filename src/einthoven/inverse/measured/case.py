@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from einthoven.base.core.errors import BadInput
+from einthoven.base.core.log import logger
 from einthoven.inverse.measured.beat import BeatWindow, drift_of, first_beat, level_of
 from einthoven.inverse.measured.electrodes import MeasuredElectrodes
 from einthoven.inverse.measured.leads import MOST, contradicted_leads, dead_leads
@@ -150,6 +151,8 @@ class InverseCase:
         """
         torso, electrodes = self.torso, self.electrodes
         if self.transfer is not None:
+            if not (is_movable := self.heart.can_be_closed):
+                logger.warning("heart: a hole has no simple cap, so no method moves the heart")
             return InverseProblem(
                 transfer_to_mean(self.transfer, self.heart.areas),
                 self.potentials - self.potentials.mean(axis=0),
@@ -158,7 +161,7 @@ class InverseCase:
                 torso=SourceSurface(torso.points, torso.faces) if torso.is_closed else None,
                 electrode_points=electrodes.of_torso(torso.points),
                 to_mean=True,
-                pose_known=not self.heart.can_be_closed,
+                pose_known=not is_movable,
             )
         if forward is None:
             raise BadInput("forward: give the maps of `forward_model`, or a filed matrix")
