@@ -2,7 +2,7 @@
 
     python studies/any_body_patients.py config/any_body.yaml results
     python studies/any_body.py results/patients --config config/any_body.yaml --out OPERATOR \
-        [--members 3] [--start OPERATOR] [--without CLASS] [--others FOLDER ...]
+        [--members 3] [--start OPERATOR] [--distil OPERATOR] [--without CLASS] [--others FOLDER ...]
         [--samples FOLDER] [--json OUT]
 
 Learns from the anatomies and field samples of the patients of split train (also from `field_2.npz`
@@ -33,6 +33,7 @@ from einthoven.base.metrics.reliability import bound_ratio
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
+from einthoven.learning.surrogate.operator.distil import distil_operator
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.train import (
@@ -101,14 +102,19 @@ def trained(
 ) -> OperatorEnsemble:
     """The ensemble in `args.out`, calibrated if there is more than one network."""
     machine = Machine.from_environment()
-    for member in range(args.members):
+    for member in range(0 if args.distil else args.members):
         config = OperatorSettings(
             epochs=args.epochs, seed=args.seed + member, learning_rate=args.learning_rate
         )
         folder = args.out / f"member{member}" if member else args.out
         start = member_files(args.start)[member] if args.start else None
         train_operator(config, train, validation, folder, machine, start)
-    if args.members > 1:
+    if args.distil:
+        config = OperatorSettings(epochs=args.epochs, seed=args.seed,
+                                  learning_rate=args.learning_rate)  # fmt: skip
+        teacher = OperatorEnsemble.of_folder(args.distil)
+        distil_operator(config, teacher, train, validation, args.out, machine)
+    if args.members > 1 or args.distil:
         found = calibrate_operator(OperatorEnsemble.of_folder(args.out), validation)
         write_json(args.out / UNCERTAINTY_FILE, found)
     return OperatorEnsemble.of_folder(args.out)
@@ -118,7 +124,7 @@ def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("patients", type=Path, help="folder with a folder of stage files per patient")
+    add("patients", type=Path, nargs="+", help="folders with a folder of stage files per patient")
     add("--config", default="config/any_body.yaml", help="for the conductivities of all")
     add("--others", nargs="*", type=Path, default=[], help="folders of patients, only for tests")
     add("--out", type=Path, required=True, help="folder for the operator")
@@ -127,6 +133,7 @@ def arguments() -> argparse.Namespace:
     add("--seed", type=int, default=1, help="of the first network")
     add("--learning-rate", type=float, default=OperatorSettings().learning_rate)
     add("--start", type=Path, help="folder of an operator whose networks are trained further")
+    add("--distil", type=Path, help="folder of an operator whose networks get one trunk")
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
     add("--samples", type=Path, help="folder where samples are kept for further runs")
     add("--json", type=Path)
@@ -139,11 +146,11 @@ def main() -> None:
     usual = load(args.config).leadfield
     left_out = CLASSES[args.without] if args.without else lambda anatomy: False
     judged, samples = [], {"train": [], "val": []}
-    for patient in patients_in(args.patients.iterdir()):
-        split = patient.anatomy.split
+    for patient, folder in ((p, f) for f in args.patients for p in patients_in(f.iterdir())):
+        split, cache = patient.anatomy.split, args.samples and args.samples / folder.parent.name
         if split in samples and not left_out(patient.anatomy):
-            for name, each in with_others(patient, args.patients / patient.name):
-                samples[split].append(sample_of(each, usual, args.samples, name))
+            for name, each in with_others(patient, folder / patient.name):
+                samples[split].append(sample_of(each, usual, cache, name))
         elif split == "test" or left_out(patient.anatomy):
             judged.append(patient)
     operator = trained(args, samples["train"], samples["val"])

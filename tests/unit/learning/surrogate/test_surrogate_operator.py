@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 from helpers.fem import random_rotation
-from helpers.operator import SMALL, trained_like
+from helpers.operator import (
+    N_ELECTRODES,
+    N_POINTS,
+    SMALL,
+    an_operator,
+    operator_samples,
+    some_inputs,
+    trained_like,
+)
 
 from einthoven.base.config.models import AnatomySettings, CohortSettings, LeadFieldSettings
 from einthoven.base.core.errors import BadInput
@@ -22,8 +30,6 @@ from einthoven.learning.surrogate.members import angular_deviation_deg
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
 from einthoven.learning.surrogate.operator.inputs import (
     EDGE_MM,
-    N_LOCAL,
-    N_OF_POINT,
     HeartPoints,
     OperatorInputs,
     edge_of_cells,
@@ -44,16 +50,6 @@ from einthoven.learning.surrogate.operator.training_distribution import (
 )
 from einthoven.numerics.training.task import torch_threads
 from einthoven.numerics.training.tensors import arrays_sha256
-
-N_POINTS, N_ELECTRODES = 50, 6
-
-
-def some_inputs(seed, n=N_POINTS):
-    given = torch.Generator().manual_seed(seed)
-    local = torch.randn(n, N_LOCAL, generator=given)
-    local[:, N_OF_POINT:] = local[:1, N_OF_POINT:]  # conductivities and the mesh
-    return OperatorInputs(local, torch.randn(N_ELECTRODES, n, 3, generator=given),
-                          torch.full((n,), 1 / n))  # fmt: skip
 
 
 @cache
@@ -144,22 +140,9 @@ def test_samples_take_the_conductivities_drawn_for_the_patient():
         )
 
 
-def samples(n=4):
-    """Hearts that turn and stretch the field by place, and feel its mean."""
-    found = []
-    for seed in range(n):
-        inputs = some_inputs(seed, 200)
-        inputs = inputs._replace(incident=inputs.incident + torch.randn(N_ELECTRODES, 1, 3))
-        mean = inputs.incident.mean(dim=1, keepdim=True)
-        found.append(
-            OperatorSample(inputs, inputs.incident * (1.5 + inputs.local[:, :1].tanh()) + mean)
-        )
-    return found
-
-
 def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
     torch.manual_seed(0)
-    data = samples()
+    data = operator_samples()
     network, curve = train_operator(SMALL, data[:3], data[3:], tmp_path / "one")
     assert curve[-1]["loss"] < 0.85 * curve[0]["loss"]
     angles = [row["val_angular_error_deg"] for row in curve if "val_angular_error_deg" in row]
@@ -182,7 +165,7 @@ def test_it_learns_and_the_same_seed_gives_the_same_bytes(tmp_path):
 def test_a_training_goes_on_from_a_file(tmp_path):
     """It begins where the file ended, keeps its scales, and refuses another shape."""
     torch.manual_seed(0)
-    data = samples()
+    data = operator_samples()
     first, curve = train_operator(SMALL, data[:2], [], tmp_path / "one")
     start = tmp_path / "one/model.safetensors"
     more, further = train_operator(SMALL, data[2:], [], tmp_path / "two", start=start)
@@ -204,12 +187,6 @@ def test_points_count_by_the_volume_they_stand_for():
     fine = OperatorInputs(coarse.local[parts], coarse.incident[:, parts], share)
     fine_field = network(fine)[:, parts.diff(prepend=parts[:1] - 1) > 0]
     torch.testing.assert_close(fine_field, network(coarse))
-
-
-def an_operator(n_networks, **given):
-    hearts = [some_inputs(seed) for seed in range(24)]
-    networks = tuple(trained_like(seed) for seed in range(n_networks))
-    return OperatorEnsemble(networks, TrainingDistribution.of(hearts), **given)
 
 
 def as_told(network, inputs, over):

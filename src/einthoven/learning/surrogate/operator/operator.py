@@ -2,11 +2,13 @@
 
 A prediction takes two passes over blocks of points, which threads share: the networks, whose
 excitations are sums over the whole heart; then, for all leads at once, their mean and deviation.
+Hidden layers that networks have in common, as those of `operator.distil`, are evaluated once.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -72,6 +74,13 @@ class OperatorEnsemble:
         uncertainty = Path(folder) / UNCERTAINTY_FILE
         return cls.load(member_files(folder), uncertainty if uncertainty.exists() else None)
 
+    @cached_property
+    def hidden_of(self) -> tuple[int, ...]:
+        """For each network the first that has the same hidden layers."""
+        firsts = (next(k for k, other in enumerate(self.networks) if other.has_hidden_of(network))
+                  for network in self.networks)  # fmt: skip
+        return tuple(firsts)
+
     @torch.inference_mode()
     def predict(
         self, inputs: OperatorInputs, over: OperatorInputs | None = None
@@ -102,8 +111,8 @@ class OperatorEnsemble:
         mean, sd = np.empty((*size, 3), np.float32), np.empty(size, np.float32)
         incident = inputs.incident.contiguous().numpy()
         with torch_threads(1):  # threads take whole blocks
-            blocks = _blocks(self.networks, inputs, threads)
-            heart = blocks if over is None else _blocks(self.networks, over, threads)
+            blocks = self._blocks(inputs, threads)
+            heart = blocks if over is None else self._blocks(over, threads)
             excitations = [torch.zeros(size[0], network.rank) for network in self.networks]
             for block in heart:
                 for total, part in zip(excitations, block.excitations):
@@ -119,6 +128,18 @@ class OperatorEnsemble:
             raise BadInput("predicted gradients are not finite: weights or inputs out of range")
         sd *= self.factor
         return mean, sd if len(self.networks) > 1 else None
+
+    def _blocks(self, inputs: OperatorInputs, threads: int) -> list["_Block"]:
+        """Output at successive blocks of points; intermediate results stay in the cache."""
+        n, found = len(inputs.local), dict[int, _Block]()
+
+        @torch.inference_mode()  # it is of the calling thread only
+        def evaluate(some: slice) -> None:
+            part = OperatorInputs(inputs.local[some], inputs.incident[:, some], inputs.share[some])
+            found[some.start] = _Block.of(self.networks, self.hidden_of, part)
+
+        in_blocks(evaluate, n, POINTS_PER_BLOCK, threads)
+        return [found[start] for start in range(0, n, POINTS_PER_BLOCK)]
 
     def check(self, inputs: OperatorInputs, sd_deg: float | None = None) -> OutOfDistributionCheck:
         """Out-of-distribution check of the heart, and of the ensemble's mean SD if it is given."""
@@ -142,13 +163,20 @@ class _Block:
     """[electrode, mode] of each member: the block's part of the sum over the heart."""
 
     @classmethod
-    def of(cls, networks: Sequence[IncidentOperator], inputs: OperatorInputs) -> Self:
+    def of(
+        cls,
+        networks: Sequence[IncidentOperator],
+        hidden_of: Sequence[int],
+        inputs: OperatorInputs,
+    ) -> Self:
         """Evaluate the networks at points of a heart; components come first, as `mix` wants."""
         found = cls(torch.empty(len(networks), 3, 3, len(inputs.local)), [], [])
         incident = inputs.incident.transpose(1, 2).flatten(1).T  # [3 point, electrode]
-        for network, refraction in zip(networks, found.refraction):
+        evaluated, hidden = -1, torch.empty(0)
+        for network, first, refraction in zip(networks, hidden_of, found.refraction):
             rank, weight, bias = network.rank, *network.by_component
-            hidden = network.hidden(inputs.as_on(network.finest).local)
+            if first != evaluated:
+                hidden, evaluated = network.hidden(inputs.as_on(network.finest).local), first
             kept, weights = (  # [component, point]; what is not kept must not hold memory
                 torch.addmm(bias[rows, None], weight[rows], hidden.T)
                 for rows in (slice(9 + 3 * rank), slice(9 + 3 * rank, None))
@@ -167,19 +195,3 @@ class _Block:
         for modes, excitation, each in zip(self.modes, excitations, found):
             torch.bmm(excitation.expand(3, -1, -1), modes, out=each)
         return found
-
-
-def _blocks(
-    networks: Sequence[IncidentOperator], inputs: OperatorInputs, threads: int
-) -> list[_Block]:
-    """Output at successive blocks of points; intermediate results stay in the cache."""
-    n = len(inputs.local)
-    found = dict[int, _Block]()
-
-    @torch.inference_mode()  # it is of the calling thread only
-    def evaluate(some: slice) -> None:
-        part = OperatorInputs(inputs.local[some], inputs.incident[:, some], inputs.share[some])
-        found[some.start] = _Block.of(networks, part)
-
-    in_blocks(evaluate, n, POINTS_PER_BLOCK, threads)
-    return [found[start] for start in range(0, n, POINTS_PER_BLOCK)]

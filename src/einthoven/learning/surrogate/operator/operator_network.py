@@ -79,15 +79,27 @@ class IncidentOperator(nn.Module):
 
     def kernel(self, local: Tensor) -> Kernel:
         """Part that depends only on the point: no electrode, no field."""
-        parts = self.trunk(self._features(local)).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
+        return self.kernel_of(self.hidden(local))
+
+    def kernel_of(self, hidden: Tensor) -> Kernel:
+        """The same from the last hidden layer [..., point, width], which networks may share."""
+        parts = self.trunk[-1](hidden).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
         refraction, modes, weights = (part.unflatten(-1, (3, -1)) for part in parts)
-        return Kernel(refraction + torch.eye(3, device=local.device), modes, weights)
+        return Kernel(refraction + torch.eye(3, device=hidden.device), modes, weights)
+
+    def has_hidden_of(self, other: "IncidentOperator") -> bool:
+        """Whether all but the last layer, scales included, are those of another network."""
+        return all(map(torch.equal, self._below_last(), other._below_last()))
+
+    def _below_last(self) -> list[Tensor]:
+        last = len(self.trunk) - 1
+        return [t for name, t in self.state_dict().items() if not name.startswith(f"trunk.{last}.")]
 
     def hidden(self, local: Tensor) -> Tensor:
-        """Last hidden layer [point, width]; layers overwrite each other, so it has no gradients."""
-        layer = self._features(local)
+        """Last hidden layer [..., point, width]; without gradients layers overwrite each other."""
+        layer, inplace = self._features(local), not torch.is_grad_enabled()
         for linear in self.trunk[:-1:2]:
-            layer = nn.functional.silu(linear(layer), inplace=True)
+            layer = nn.functional.silu(linear(layer), inplace=inplace)
         return layer
 
     @property

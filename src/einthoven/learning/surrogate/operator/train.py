@@ -1,6 +1,6 @@
 """Training of the operator on patients' stage files: anatomy.npz and field.npz."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,9 +161,7 @@ def train_operator(
     with torch_threads(machine.n_threads):
         network = _begun(config, train, start)
         training_distribution = TrainingDistribution.of([sample.inputs for sample in train])
-        begin = () if start is None else network.state_dict().values()
-        of_data = (t for s in train for t in (*s.inputs, s.grad))
-        sha256 = arrays_sha256(*(t.numpy() for t in (*of_data, *begin)))
+        sha256 = data_sha256(train, () if start is None else [network])
     run = TrainingRun(MODEL, derive_seed(config.seed, MODEL, "batches"), folder,
               validate_every=max(1, config.epochs // 10),
               parameters=section | {"data_sha256": sha256})  # fmt: skip
@@ -173,6 +171,13 @@ def train_operator(
         save_operator(folder / "model.safetensors", network, training_distribution, config, sha256)
     discard(folder)
     return network.eval(), curve
+
+
+def data_sha256(train: Sequence[OperatorSample], begun: Iterable[IncidentOperator] = ()) -> str:
+    """Checksum of what is learned from: training patients, and networks that go on or teach."""
+    of_data = (t for s in train for t in (*s.inputs, s.grad))
+    of_networks = (t for network in begun for t in network.state_dict().values())
+    return arrays_sha256(*(t.numpy() for t in (*of_data, *of_networks)))
 
 
 def _begun(
