@@ -10,8 +10,8 @@ and so on, of further conductivities), is calibrated on those of val, and compar
 myocardium of the test patients, and of `--others` (folders of imported patients, of whom nothing is
 learned), with those of the finite elements: the operator, the torso without heart (its input), and
 the pseudo lead field. Angles are means over points and electrodes, in degrees; the relative error
-is that of the mean lengths. With `--without` a class of bodies is in neither train nor val, and all
-of it is judged.
+is that of the mean lengths. A network whose file is in OPERATOR is not trained again. With
+`--without` a class of bodies is in neither train nor val, and all of it is judged.
 """
 
 import argparse
@@ -31,7 +31,11 @@ from einthoven.base.core.tags import Tissue
 from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.reliability import bound_ratio
 from einthoven.data.patient.patient import Patient
-from einthoven.learning.surrogate.members import UNCERTAINTY_FILE, member_files
+from einthoven.learning.surrogate.members import (
+    MODEL_FILE,
+    UNCERTAINTY_FILE,
+    member_files,
+)
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
 from einthoven.learning.surrogate.operator.distil import distil_operator
 from einthoven.learning.surrogate.operator.inputs import OperatorInputs
@@ -99,25 +103,27 @@ def errors(operator: OperatorEnsemble, patient: Patient, sample: OperatorSample)
 
 def trained(
     args: argparse.Namespace, train: list[OperatorSample], validation: list[OperatorSample]
-) -> OperatorEnsemble:
-    """The ensemble in `args.out`, calibrated if there is more than one network."""
-    machine = Machine.from_environment()
-    for member in range(0 if args.distil else args.members):
-        config = OperatorSettings(
-            epochs=args.epochs, seed=args.seed + member, learning_rate=args.learning_rate
-        )
-        folder = args.out / f"member{member}" if member else args.out
-        start = member_files(args.start)[member] if args.start else None
-        train_operator(config, train, validation, folder, machine, start)
+) -> OperatorEnsemble | None:
+    """The ensemble in `args.out`, calibrated if it has more networks; None with `--only`."""
+    machine, out = Machine.from_environment(), args.out
+    section = OperatorSettings(epochs=args.epochs, seed=args.seed, precision=args.precision,
+                               learning_rate=args.learning_rate)  # fmt: skip
     if args.distil:
-        config = OperatorSettings(epochs=args.epochs, seed=args.seed,
-                                  learning_rate=args.learning_rate)  # fmt: skip
         teacher = OperatorEnsemble.of_folder(args.distil)
-        distil_operator(config, teacher, train, validation, args.out, machine)
-    if args.members > 1 or args.distil:
-        found = calibrate_operator(OperatorEnsemble.of_folder(args.out), validation)
-        write_json(args.out / UNCERTAINTY_FILE, found)
-    return OperatorEnsemble.of_folder(args.out)
+        operator = distil_operator(section, teacher, train, validation, out, machine)
+    else:
+        for member in range(args.members) if args.only is None else [args.only]:
+            config = section.model_copy(update={"seed": args.seed + member})
+            folder = out / f"member{member}" if member else out
+            start = member_files(args.start)[member] if args.start else None
+            if not (folder / MODEL_FILE).exists():
+                train_operator(config, train, validation, folder, machine, start)
+        if args.only is not None:
+            return None
+        operator = OperatorEnsemble.of_folder(out)
+    if len(operator.networks) > 1:
+        write_json(out / UNCERTAINTY_FILE, calibrate_operator(operator, validation))
+    return OperatorEnsemble.of_folder(out)
 
 
 def arguments() -> argparse.Namespace:
@@ -129,9 +135,19 @@ def arguments() -> argparse.Namespace:
     add("--others", nargs="*", type=Path, default=[], help="folders of patients, only for tests")
     add("--out", type=Path, required=True, help="folder for the operator")
     add("--members", type=int, default=1, help="networks, which differ in their seed")
+    add(
+        "--only", type=int, metavar="K", help="train the K-th alone, from 0: beside other processes"
+    )
     add("--epochs", type=int, default=OperatorSettings().epochs)
     add("--seed", type=int, default=1, help="of the first network")
     add("--learning-rate", type=float, default=OperatorSettings().learning_rate)
+    add(
+        "--precision",
+        default=32,
+        choices=[32, "bf16-mixed"],
+        help="of the layers in training",
+        type=lambda text: int(text) if text.isdigit() else text,
+    )
     add("--start", type=Path, help="folder of an operator whose networks are trained further")
     add("--distil", type=Path, help="folder of an operator whose networks get one trunk")
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
@@ -154,6 +170,8 @@ def main() -> None:
         elif split == "test" or left_out(patient.anatomy):
             judged.append(patient)
     operator = trained(args, samples["train"], samples["val"])
+    if operator is None:
+        return
     rows = {}
     for patient in judged + patients_in(args.others):
         rows[patient.name] = errors(operator, patient, sample_of(patient, usual, args.samples))

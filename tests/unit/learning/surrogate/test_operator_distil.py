@@ -11,6 +11,7 @@ from einthoven.base.core.errors import BadInput
 from einthoven.learning.surrogate.operator.distil import distil_operator
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import IncidentOperator
+from einthoven.learning.surrogate.operator.train import train_operator
 
 DISTIL = SMALL.model_copy(update={"epochs": 150, "learning_rate": 0.01})
 
@@ -81,3 +82,20 @@ def test_what_cannot_be_distilled(tmp_path):
         distil_operator(SMALL, an_operator(3), [], [], tmp_path)
     with pytest.raises(BadInput, match="differ from the section's"):
         distil_operator(wider, an_operator(3), samples, [], tmp_path)
+
+
+@pytest.mark.parametrize("distilled", [False, True])
+def test_reduced_precision_reaches_the_layers(distilled, tmp_path):
+    """bfloat16 has eight bits, so that losses differ in the third digit or later."""
+    samples, losses = operator_samples(2), []
+    for precision in (32, "bf16-mixed"):
+        config = SMALL.model_copy(update={"epochs": 3, "precision": precision})
+        folder = tmp_path / str(precision)
+        if distilled:
+            distil_operator(config, an_operator(3), samples, [], folder)
+        else:
+            train_operator(config, samples, [], folder)
+        header, *_, row = (folder / "curve.csv").read_text().split()
+        losses.append(float(row.split(",")[header.split(",").index("loss")]))
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)

@@ -55,6 +55,9 @@ class DistilledMembers(nn.Module):
             last = network.trunk[-1]
             network.fourier, network.trunk = first.fourier, nn.Sequential(*first.trunk[:-1], last)
         self.networks = nn.ModuleList([first, *others])
+        # Chains of layers by themselves: only these can have a reduced precision.
+        self.hidden = nn.Sequential(*first.trunk[:-1])
+        self.last = nn.ModuleList([network.trunk[-1] for network in self.networks])
 
     @property
     def mean(self) -> Tensor:
@@ -63,7 +66,7 @@ class DistilledMembers(nn.Module):
 
     def members(self, inputs: OperatorInputs) -> Tensor:
         """Gradients of each member [member, ..., electrode, point, 3]."""
-        hidden, found = self.networks[0].hidden(inputs.local), []
+        hidden, found = self.hidden(self.networks[0].features(inputs.local)), []
         for network in self.networks:
             kernel = network.kernel_of(hidden)
             excitations = network.excitations(kernel.weights, inputs)
@@ -77,7 +80,7 @@ class DistilledMembers(nn.Module):
     def parameter_groups(self) -> list[dict]:
         """As of one network, and the last layers of the others."""
         matrices, rest = self.networks[0].parameter_groups()
-        others = [p for n in self.networks[1:] for p in n.trunk[-1].parameters()]
+        others = list(self.last[1:].parameters())
         return [matrices, rest | {"params": [*rest["params"], *others]}]
 
 

@@ -79,13 +79,16 @@ class IncidentOperator(nn.Module):
 
     def kernel(self, local: Tensor) -> Kernel:
         """Part that depends only on the point: no electrode, no field."""
-        return self.kernel_of(self.hidden(local))
+        return self._kernel(self.trunk(self.features(local)))
 
     def kernel_of(self, hidden: Tensor) -> Kernel:
         """The same from the last hidden layer [..., point, width], which networks may share."""
-        parts = self.trunk[-1](hidden).split([9, 3 * self.rank, 3 * self.rank], dim=-1)
+        return self._kernel(self.trunk[-1](hidden))
+
+    def _kernel(self, output: Tensor) -> Kernel:
+        parts = output.split([9, 3 * self.rank, 3 * self.rank], dim=-1)
         refraction, modes, weights = (part.unflatten(-1, (3, -1)) for part in parts)
-        return Kernel(refraction + torch.eye(3, device=hidden.device), modes, weights)
+        return Kernel(refraction + torch.eye(3, device=output.device), modes, weights)
 
     def has_hidden_of(self, other: "IncidentOperator") -> bool:
         """Whether all but the last layer, scales included, are those of another network."""
@@ -96,10 +99,10 @@ class IncidentOperator(nn.Module):
         return [t for name, t in self.state_dict().items() if not name.startswith(f"trunk.{last}.")]
 
     def hidden(self, local: Tensor) -> Tensor:
-        """Last hidden layer [..., point, width]; without gradients layers overwrite each other."""
-        layer, inplace = self._features(local), not torch.is_grad_enabled()
+        """Last hidden layer [point, width]; layers overwrite each other, so it has no gradients."""
+        layer = self.features(local)
         for linear in self.trunk[:-1:2]:
-            layer = nn.functional.silu(linear(layer), inplace=inplace)
+            layer = nn.functional.silu(linear(layer), inplace=True)
         return layer
 
     @property
@@ -113,7 +116,7 @@ class IncidentOperator(nn.Module):
 
         return reordered(last.weight), reordered(last.bias)
 
-    def _features(self, local: Tensor) -> Tensor:
+    def features(self, local: Tensor) -> Tensor:
         """Inputs of the perceptron [..., point, feature]."""
         standardised = ((local - self.mean) / self.sd)[..., 3:]
         return torch.cat([self.fourier(local[..., :3]), standardised], dim=-1)
