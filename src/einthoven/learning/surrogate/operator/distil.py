@@ -10,7 +10,7 @@ conductivities of others, and features that are moved. The teachers answer there
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,21 +77,11 @@ class DistilledMembers(nn.Module):
         """Mean gradients [..., electrode, point, 3] at points that also represent the heart."""
         return self.members(inputs).mean(dim=0)
 
-    def parameter_groups(self) -> list[dict]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """As of one network, and the last layers of the others."""
         matrices, rest = self.networks[0].parameter_groups()
         others = list(self.last[1:].parameters())
         return [matrices, rest | {"params": [*rest["params"], *others]}]
-
-
-class TaughtBatch(NamedTuple):
-    """Some points and electrodes of some patients, and those whose gradients are known."""
-
-    inputs: OperatorInputs
-    grad: Tensor
-    """[patient, electrode, point, 3] of the patients as they are."""
-    known: Tensor
-    """[patient] whether the inputs are those of the patient as it is."""
 
 
 class DistilTask(OperatorTask):
@@ -107,12 +97,12 @@ class DistilTask(OperatorTask):
         super().__init__(DistilledMembers(teachers), train, validation, config)
         self.teachers = nn.ModuleList(map(copy.deepcopy, teachers)).requires_grad_(False)
 
-    def batches(self, generator: torch.Generator) -> Iterator[TaughtBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[ElectrodeBatch]:
         """Patients in random order, some of them changed."""
         for batch in super().batches(generator):
             yield self._moved(batch, generator)
 
-    def _moved(self, batch: ElectrodeBatch, generator: torch.Generator) -> TaughtBatch:
+    def _moved(self, batch: ElectrodeBatch, generator: torch.Generator) -> ElectrodeBatch:
         """Some patients with the conductivities of a training patient and moved features."""
         local, n = batch.inputs.local.clone(), len(batch.grad)
         known = torch.rand(n, generator=generator) >= MOVED_SHARE
@@ -123,9 +113,9 @@ class DistilTask(OperatorTask):
             other = self.train_samples[int(others[k])].inputs.local[0]
             local[k, :, N_OF_POINT:N_OF_PATIENT] = other[N_OF_POINT:N_OF_PATIENT]
             local[k, :, :N_OF_POINT] += shifts[k] * self.network.networks[0].sd[:N_OF_POINT].cpu()
-        return TaughtBatch(batch.inputs._replace(local=local), batch.grad, known)
+        return ElectrodeBatch(batch.inputs._replace(local=local), batch.grad, known)
 
-    def losses(self, batch: TaughtBatch) -> dict[str, Tensor]:
+    def losses(self, batch: ElectrodeBatch) -> dict[str, Tensor]:
         """Losses: relative errors to the teachers, member by member, and of the mean."""
         found = self.network.members(batch.inputs)
         with torch.no_grad():

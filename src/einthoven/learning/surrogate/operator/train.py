@@ -67,6 +67,8 @@ class ElectrodeBatch(NamedTuple):
     inputs: OperatorInputs
     grad: Tensor
     """[patient, electrode, point, 3]."""
+    known: Tensor
+    """[patient] whether `grad` is that of the inputs, which `distil` changes for some."""
 
 
 class OperatorTask(Task):
@@ -103,7 +105,8 @@ class OperatorTask(Task):
             some = torch.randperm(len(sample.grad), generator=generator)[: self.n_electrodes]
             inputs.append(sample.inputs.at(points, some))
             grads.append(sample.grad[some][:, points])
-        return ElectrodeBatch(_stacked(inputs), torch.stack(grads))
+        known = torch.ones(len(grads), dtype=torch.bool)
+        return ElectrodeBatch(_stacked(inputs), torch.stack(grads), known)
 
     def losses(self, batch: ElectrodeBatch) -> dict[str, Tensor]:
         """Losses: the relative error; the cosine is only recorded."""
