@@ -4,7 +4,8 @@ Hidden layers take most of a prediction's time, and here they are evaluated once
 Each member learns to answer as its teacher (Hinton et al. 2015, arXiv:1503.02531), so that their
 deviations, which state the uncertainty, are kept; the mean also learns from the true gradients.
 Members answer for more than the training patients: a share of the patients of each batch get the
-conductivities of others, and features that are moved. The teachers answer there, too.
+conductivities of others, and features that are moved. The teachers answer there, too. Predictions
+are asked as on the finest mesh of the training, so members see no other; teachers see the own one.
 """
 
 import copy
@@ -65,8 +66,9 @@ class DistilledMembers(nn.Module):
         return self.networks[0].mean
 
     def members(self, inputs: OperatorInputs) -> Tensor:
-        """Gradients of each member [member, ..., electrode, point, 3]."""
-        hidden, found = self.hidden(self.networks[0].features(inputs.local)), []
+        """Gradients of each member [member, ..., electrode, point, 3], as on the finest mesh."""
+        first, found = self.networks[0], list[Tensor]()
+        hidden = self.hidden(first.features(inputs.as_on(first.finest).local))
         for network in self.networks:
             kernel = network.kernel_of(hidden)
             excitations = network.excitations(kernel.weights, inputs)
