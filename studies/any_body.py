@@ -109,8 +109,9 @@ def trained(
     section = OperatorSettings(epochs=args.epochs, seed=args.seed, precision=args.precision,
                                learning_rate=args.learning_rate)  # fmt: skip
     if args.distil:
-        teacher = OperatorEnsemble.of_folder(args.distil)
-        operator = distil_operator(section, teacher, train, validation, out, machine)
+        if not (out / MODEL_FILE).exists():
+            teacher = OperatorEnsemble.of_folder(args.distil)
+            distil_operator(section, teacher, train, validation, out, machine)
     else:
         for member in range(args.members) if args.only is None else [args.only]:
             config = section.model_copy(update={"seed": args.seed + member})
@@ -120,7 +121,7 @@ def trained(
                 train_operator(config, train, validation, folder, machine, start)
         if args.only is not None:
             return None
-        operator = OperatorEnsemble.of_folder(out)
+    operator = OperatorEnsemble.of_folder(out)
     if len(operator.networks) > 1:
         write_json(out / UNCERTAINTY_FILE, calibrate_operator(operator, validation))
     return OperatorEnsemble.of_folder(out)
