@@ -162,10 +162,11 @@ def main() -> None:
     args = arguments()
     usual = load(args.config).leadfield
     left_out = CLASSES[args.without] if args.without else lambda anatomy: False
-    judged, samples = [], {"train": [], "val": []}
+    judged, learned, samples = [], [], {"train": [], "val": []}
     for patient, folder in ((p, f) for f in args.patients for p in patients_in(f.iterdir())):
         split, cache = patient.anatomy.split, args.samples and args.samples / folder.parent.name
         if split in samples and not left_out(patient.anatomy):
+            learned += [patient] * (split == "train")
             for name, each in with_others(patient, folder / patient.name):
                 samples[split].append(sample_of(each, usual, cache, name))
         elif split == "test" or left_out(patient.anatomy):
@@ -179,7 +180,7 @@ def main() -> None:
         rows[patient.name]["split"] = patient.anatomy.split
         print(patient.name, rows[patient.name], flush=True)
     if args.json:
-        about = {"n_train": len(samples["train"]), "epochs": args.epochs, "without": args.without}
+        about = {"n_train": len(learned), "epochs": args.epochs, "without": args.without}
         write_json(args.json, about | {"patients": rows})
 
 

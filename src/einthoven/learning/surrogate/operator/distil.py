@@ -80,7 +80,7 @@ class DistilledMembers(nn.Module):
         return self.members(inputs).mean(dim=0)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """As of one network, and the last layers of the others."""
+        """Groups of one network, with the last layers of the others."""
         matrices, rest = self.networks[0].parameter_groups()
         others = list(self.last[1:].parameters())
         return [matrices, rest | {"params": [*rest["params"], *others]}]
