@@ -32,8 +32,8 @@ from einthoven.base.metrics.fields import angular_error_deg
 from einthoven.base.metrics.reliability import bound_ratio
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.surrogate.members import (
-    MODEL_FILE,
     UNCERTAINTY_FILE,
+    member_file,
     member_files,
 )
 from einthoven.learning.surrogate.operator.calibration import calibrate_operator
@@ -109,16 +109,16 @@ def trained(
     section = OperatorSettings(epochs=args.epochs, seed=args.seed, precision=args.precision,
                                learning_rate=args.learning_rate)  # fmt: skip
     if args.distil:
-        if not (out / MODEL_FILE).exists():
+        if not member_file(out, 0).exists():
             teacher = OperatorEnsemble.of_folder(args.distil)
             distil_operator(section, teacher, train, validation, out, machine)
     else:
         for member in range(args.members) if args.only is None else [args.only]:
             config = section.model_copy(update={"seed": args.seed + member})
-            folder = out / f"member{member}" if member else out
+            file = member_file(out, member)
             start = member_files(args.start)[member] if args.start else None
-            if not (folder / MODEL_FILE).exists():
-                train_operator(config, train, validation, folder, machine, start)
+            if not file.exists():
+                train_operator(config, train, validation, file.parent, machine, start)
         if args.only is not None:
             return None
     operator = OperatorEnsemble.of_folder(out)
@@ -154,7 +154,12 @@ def arguments() -> argparse.Namespace:
     add("--without", choices=list(CLASSES), help="a class that nothing is learned of")
     add("--samples", type=Path, help="folder where samples are kept for further runs")
     add("--json", type=Path)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.distil and (args.start or args.only is not None):
+        parser.error("--distil starts as its first network: neither --start nor --only beside it")
+    if args.only is not None and not 0 <= args.only < args.members:
+        parser.error(f"--only {args.only}: of --members {args.members}, counted from 0")
+    return args
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ patient's own beats on the coarse mesh, is the mean over leads.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from einthoven.base.core.errors import BadInput
 from einthoven.base.core.files import write_json
 from einthoven.base.core.names import STANDARD_ELECTRODES
 from einthoven.base.metrics.fields import angular_error_deg, rel_l2, weighted_mean
-from einthoven.data.patient.anatomy import Electrodes
 from einthoven.data.patient.leadfields import LeadFieldGradients
 from einthoven.data.patient.patient import Patient
 from einthoven.learning.prediction.pretrained import SHIPPED, Pretrained
@@ -54,7 +54,7 @@ def row(patient: Patient, config: Config, model: Pretrained) -> dict[str, Any]:
     """Errors of the coarse finite elements and of the operator."""
     began, heart = time.process_time(), patient.heart
     solved = patient.lead_fields.of_electrodes(STANDARD_ELECTRODES)
-    electrodes = Electrodes(solved.electrode_names, solved.electrode_points)
+    electrodes = solved.electrodes
     sigma = conductivities_of(patient, config.leadfield)
     own = config.model_copy(update={"leadfield": sigma})
     nest = Nest(patient.mesh, 1, own, electrodes.points)
@@ -98,7 +98,11 @@ def main() -> None:
     add("--json", type=Path)
     args = parser.parse_args()
     config, model, rows = load(args.config), Pretrained.load(args.model), {}
-    for patient in patients_in(args.patients, args.first):
+    try:
+        patients = patients_in(args.patients, args.first)
+    except BadInput as error:
+        sys.exit(f"operator_floor: {error}")
+    for patient in patients:
         rows[patient.name] = row(patient, config, model)
         print(patient.name, {k: round(v, 3) for k, v in rows[patient.name].items()}, flush=True)
         if args.json:

@@ -16,11 +16,15 @@ MODEL_FILE, UNCERTAINTY_FILE = "model.safetensors", "uncertainty.json"
 ErrorAndSd = tuple[np.ndarray, np.ndarray | None]
 
 
+def member_file(folder: str | Path, member: int) -> Path:
+    """Path of a network: model.safetensors of the first, then member1/model.safetensors."""
+    return Path(folder, *([f"member{member}"] if member else []), MODEL_FILE)
+
+
 def member_files(folder: str | Path) -> list[Path]:
-    """Paths model.safetensors, then member1/model.safetensors and so on, as far as they exist."""
-    folder = Path(folder)
-    files = [folder / MODEL_FILE]
-    while (file := folder / f"member{len(files)}" / MODEL_FILE).exists():
+    """Paths of all networks, as far as they exist; that of the first in any case."""
+    files = [member_file(folder, 0)]
+    while (file := member_file(folder, len(files))).exists():
         files.append(file)
     return files
 

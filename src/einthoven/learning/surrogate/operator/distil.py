@@ -20,6 +20,7 @@ from einthoven.base.config.learning import OperatorSettings
 from einthoven.base.core.errors import BadInput
 from einthoven.base.core.seeds import derive_seed
 from einthoven.learning.surrogate.losses import cosine_loss, relative_error
+from einthoven.learning.surrogate.members import member_file
 from einthoven.learning.surrogate.operator.inputs import N_OF_PATIENT, N_OF_POINT, OperatorInputs
 from einthoven.learning.surrogate.operator.operator import OperatorEnsemble
 from einthoven.learning.surrogate.operator.operator_network import (
@@ -172,7 +173,8 @@ def distil_operator(
     fit(task, schedule, run, machine)
     with torch_threads(machine.n_threads):
         for k, network in enumerate(task.network.networks):
-            at = folder / f"member{k}" / "model.safetensors" if k else folder / "model.safetensors"
-            save_operator(at, network, teacher.training_distribution, config, sha256)
+            save_operator(
+                member_file(folder, k), network, teacher.training_distribution, config, sha256
+            )
     discard(folder)
     return OperatorEnsemble.of_folder(folder)
